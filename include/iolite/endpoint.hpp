@@ -1,0 +1,48 @@
+// Where to listen or to connect: an IPv4 or IPv6 address with a port, or a unix socket's path.
+//
+//   127.0.0.1:7000   [::1]:7000   :7000 (loopback)   localhost:7000   unix:/run/x.sock
+//
+// Port 0 asks the system for one; listener::local() then tells which. A unix path that starts with
+// '@' is in Linux's abstract namespace: see unix(7).
+#pragma once
+#include "iolite/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace iolite {
+
+class endpoint {
+ public:
+  // Empty: no address.
+  endpoint() noexcept = default;
+
+  // The error's message says what is wrong with `text` and what would be right.
+  [[nodiscard]] static std::expected<endpoint, error> parse(std::string_view text);
+  // From the system's sockaddr, of at most 128 bytes.
+  [[nodiscard]] static endpoint from_native(const void* address, std::size_t bytes) noexcept;
+
+  [[nodiscard]] std::string to_string() const;
+  [[nodiscard]] bool is_unix() const noexcept;
+  [[nodiscard]] bool is_tcp() const noexcept;
+  // A unix socket, or an address of this machine only.
+  [[nodiscard]] bool is_local() const noexcept;
+  [[nodiscard]] std::uint16_t port() const noexcept;  // 0 for a unix socket
+  void set_port(std::uint16_t port) noexcept;
+  [[nodiscard]] std::string path() const;  // of a unix socket
+
+  // The sockaddr, for calls this library does not wrap.
+  [[nodiscard]] const void* native() const noexcept { return address_; }
+  [[nodiscard]] std::size_t native_bytes() const noexcept { return bytes_; }
+  [[nodiscard]] int family() const noexcept;
+
+  friend bool operator==(const endpoint& a, const endpoint& b) noexcept;
+
+ private:
+  alignas(8) std::byte address_[128] = {};
+  std::uint32_t bytes_ = 0;
+};
+
+}  // namespace iolite

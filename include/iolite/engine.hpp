@@ -1,0 +1,152 @@
+// An engine takes operations and gives completions: one way of doing I/O behind one seam.
+//
+// Most programs never name one: serve() and run() make it. This is for those who drive a loop
+// themselves, and for those who write an engine (docs/adding-a-backend.md).
+//
+// Threads: an engine belongs to the thread that first runs it and to the process that made it; it
+// does not survive fork(2). Only the members under "any thread" may be called from elsewhere.
+#pragma once
+#include "iolite/operation.hpp"
+
+#include <atomic>
+#include <concepts>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace iolite {
+
+class kernel;
+class buffer_pool;
+class deadlines;
+template <class T>
+class task;
+
+// In what way engines differ. Tests and docs/semantics.md read it; nothing asks for an engine's name.
+struct engine_traits {
+  bool blocking = false;      // a waiting operation holds its thread; each task takes a thread
+  bool picks_buffer = false;  // the kernel itself chooses the buffer of a recv_lease()
+  bool needs_nonblocking = false;  // descriptors must have O_NONBLOCK
+  int fd_limit = 0;           // descriptors must be below this; 0: no limit
+};
+
+// What an engine has done since it was made. Counts; read on the engine's thread.
+struct engine_stats {
+  std::uint64_t started = 0;
+  std::uint64_t inline_completions = 0;  // finished inside start()
+  std::uint64_t waits = 0;               // times the loop asked its facility
+  std::uint64_t stale_events = 0;        // for a descriptor closed since, dropped
+  std::uint64_t spurious_events = 0;     // said ready, then would block
+  std::uint64_t starved_receives = 0;    // had to wait for a buffer of the pool
+};
+
+class engine {
+ public:
+  enum class started : bool { pending, done };
+
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+  virtual ~engine();
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  [[nodiscard]] virtual engine_traits traits() const noexcept = 0;
+
+  // --- engine thread only ---
+
+  // Begins `op`. `done`: it ended inline, op.outcome is valid, do not suspend.
+  started start(operation& op) noexcept;
+  // Asks for an early end. `op` still completes exactly once, through the same path. Idempotent;
+  // latched when it comes before start(), harmless after completion.
+  void cancel(operation& op) noexcept;
+  // Closes a descriptor whose operations are over or cancelled; the engine forgets it first.
+  void close(int fd) noexcept;
+  // Runs until no task is left. Coroutines resume only from here, so stacks stay flat.
+  void run() noexcept;
+  // Runs `t` to its end and gives its value, or throws what it threw.
+  template <class T>
+  T run(task<T> t);
+
+  void task_started() noexcept { ++tasks_; }
+  void task_ended() noexcept { --tasks_; }
+  [[nodiscard]] kernel& os() const noexcept { return os_; }
+  [[nodiscard]] clock::time_point now() const noexcept;
+  [[nodiscard]] const engine_stats& stats() const noexcept { return stats_; }
+  [[nodiscard]] buffer_pool& buffers() noexcept;
+  // A lease came back: a receive that waits for one may go on.
+  void buffer_returned() noexcept;
+  // The scope that request_cancel() reaches: run(task) sets it.
+  void set_root(scope* s) noexcept { root_ = s; }
+  // For a child task: null where tasks share this thread, else an engine for a thread of its own.
+  [[nodiscard]] virtual std::unique_ptr<engine> for_child_thread() { return nullptr; }
+
+  // The engine that runs on this thread, or null.
+  [[nodiscard]] static engine* current() noexcept;
+
+  // --- any thread ---
+
+  // Completes an `event` operation with `result`. For whoever took it off its event_source.
+  void post(operation& op, int result) noexcept;
+  // Ends a wait of this engine early; coalesced.
+  void wake() noexcept;
+  // Asks every operation of the root scope to end early, as scope::cancel() does.
+  void request_cancel() noexcept;
+
+ protected:
+  explicit engine(kernel& os);
+
+  // A backend reports here, once for each start it answered `pending`.
+  void finish(operation& op, int result) noexcept;
+  [[nodiscard]] bool woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_.load(); }
+  [[nodiscard]] bool running() const noexcept { return running_; }
+  // No more operations; the pool may go. For the destructors of backends.
+  void shut_down() noexcept;
+
+  engine_stats stats_;
+  // How many operations may end inline in a row before the others get a turn.
+  int inline_budget_ = 32;
+
+ private:
+  // What a backend implements. All noexcept; none resumes a coroutine.
+  virtual started do_start(operation& op) noexcept = 0;  // `done`: op.outcome is set
+  virtual void do_cancel(operation& op) noexcept = 0;
+  // Collects completions; returns at `until` at the latest, at once when that has passed, and when
+  // do_wake() was called.
+  virtual void do_wait(clock::time_point until) noexcept = 0;
+  virtual void do_wake() noexcept = 0;  // any thread, and from a signal handler
+  virtual void do_close(int fd) noexcept;
+  virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
+
+  void turn() noexcept;
+  void adopt() noexcept;
+  void resume_ready() noexcept;
+  void take_posted() noexcept;
+  void expire() noexcept;
+  void apply_cancel() noexcept;
+  bool over(operation& op, int result) noexcept;
+  bool over_accept(const operation& op, int result) noexcept;
+  void complete(operation& op) noexcept;
+  bool restart(operation& op) noexcept;
+
+  // Set once.
+  kernel& os_;
+  unsigned process_ = 0;                // which side of a fork made it
+  std::atomic<const void*> thread_ = nullptr;  // whose it is, since it first ran
+
+  // Engine thread only.
+  scope* root_ = nullptr;
+  std::unique_ptr<deadlines> deadlines_;
+  std::unique_ptr<buffer_pool> buffers_;  // made when first asked for
+  operation_queue ready_;                 // done, their coroutines to be resumed
+  operation_queue starved_;               // receives that wait for a buffer
+  int tasks_ = 0;
+  int inline_left_ = 0;
+  bool running_ = false;
+
+  // Any thread.
+  std::atomic<operation*> posted_ = nullptr;  // a stack, newest first
+  std::atomic<bool> woken_ = false;
+  std::atomic<bool> cancel_asked_ = false;
+};
+
+}  // namespace iolite

@@ -1,0 +1,81 @@
+// An event: tasks wait until it is set. Any thread may set it, on any engine: a task that waits
+// suspends on an event loop and blocks its thread on a blocking engine.
+#pragma once
+#include "iolite/engine.hpp"
+#include "iolite/result.hpp"
+#include "iolite/task.hpp"
+
+#include <mutex>
+
+namespace iolite {
+
+namespace detail {
+
+// The tasks that wait for something, in order. Any thread; the owner's lock guards it.
+class wait_list : public event_source {
+ public:
+  explicit wait_list(std::mutex& lock) noexcept : lock_(lock) {}
+  bool forget(operation& op) noexcept override;  // takes the lock
+
+  // With the lock held: completes the first, or all, of those who wait.
+  void wake_one() noexcept;
+  void wake_all() noexcept;
+  [[nodiscard]] std::mutex& lock() const noexcept { return lock_; }
+
+ private:
+  friend class listed_operation;
+  std::mutex& lock_;
+  operation_queue waiting_;
+};
+
+class listed_operation : public awaitable_operation {
+ public:
+  // 0, or -ECANCELED, -ETIMEDOUT.
+  result<void> await_resume() noexcept;
+
+ protected:
+  // With the lock held; true: suspended and on the list.
+  bool begin_on(wait_list& list, std::coroutine_handle<> h, const context& c) noexcept;
+};
+
+// Waits on `list` unless holds(), which is asked with the lock held.
+template <class Holds>
+class condition_wait : public listed_operation {
+ public:
+  condition_wait(wait_list& list, Holds holds) noexcept : list_(list), holds_(holds) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    const std::lock_guard hold(list_.lock());
+    return !holds_() && begin_on(list_, h, h.promise().ctx);
+  }
+
+ private:
+  wait_list& list_;
+  Holds holds_;
+};
+
+}  // namespace detail
+
+class event {
+ public:
+  event() noexcept : waiting_(lock_) {}
+  event(const event&) = delete;
+  event& operator=(const event&) = delete;
+
+  // co_await e.wait(): returns once the event is set, at once if it is; result<void>, an error when
+  // cancelled or timed out.
+  [[nodiscard]] auto wait() noexcept {
+    return detail::condition_wait(waiting_, [this]() noexcept { return set_; });
+  }
+  // Wakes all who wait, and all who come, until reset(). Any thread.
+  void set() noexcept;
+  void reset() noexcept;
+  [[nodiscard]] bool is_set() const noexcept;
+
+ private:
+  mutable std::mutex lock_;
+  bool set_ = false;
+  detail::wait_list waiting_;
+};
+
+}  // namespace iolite

@@ -1,0 +1,115 @@
+// One I/O operation, described as data: what is wanted, who waits for it, how it ended.
+//
+// It *is* the awaiter in the coroutine frame that co_awaits it: owned by the caller, borrowed by an
+// engine from start() until it is done. Nothing is allocated for it.
+//
+// The rules, on every engine:
+// - A started operation completes exactly once, cancelled or not.
+// - A cancel is a request. Until the completion the buffer is the kernel's, also after a cancel.
+// - Bytes that had arrived in a cancelled or timed-out receive are delivered, never dropped.
+// - Destroying a frame whose operation is pending stops the program.
+#pragma once
+#include "iolite/clock.hpp"
+#include "iolite/interest.hpp"
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace iolite {
+
+class engine;
+class scope;
+struct operation;
+
+enum class op_kind : std::uint8_t { accept, connect, recv, send, ready, sleep, event };
+enum class op_state : std::uint8_t { idle, pending, done };
+
+// Where an `event` operation waits: an event, a channel, the offload pool. Any thread.
+struct event_source {
+  // Takes `op` off its list. False: it is already being completed, through engine::post().
+  virtual bool forget(operation& op) noexcept = 0;
+
+ protected:
+  ~event_source() = default;
+};
+
+struct operation {
+  // --- what is wanted: set by the caller before start() ---
+  op_kind kind = op_kind::event;
+  op_state state = op_state::idle;
+  interest wanted = interest::none;  // ready
+  bool all : 1 = false;              // complete only once `size` bytes have moved
+  bool picks_buffer : 1 = false;     // recv: the engine lends a buffer of its pool, late
+  bool short_is_empty : 1 = false;   // recv: fewer bytes than asked for means no more for now (TCP)
+  bool cancel_requested : 1 = false;
+  bool timed_out : 1 = false;
+  bool starved : 1 = false;  // waits for a buffer of the pool
+  int fd = -1;
+  int outcome = 0;            // once done: >= 0, or -errno
+  std::uint16_t tag = 0;      // tells this start from earlier ones at the same address
+  std::uint16_t place = 0;    // deadlines: where in the wheel; 0 is nowhere
+  std::byte* data = nullptr;  // borrowed; connect: the sockaddr; event: its event_source
+  std::size_t size = 0;       // bytes
+  std::size_t moved = 0;      // bytes transferred so far
+  clock::time_point deadline = never;
+  std::coroutine_handle<> waiter;
+
+  // --- hooks: the engine's and the scope's ---
+  engine* on = nullptr;  // since start()
+  operation* next = nullptr;
+  operation* prev = nullptr;
+  operation* timer_next = nullptr;
+  operation* timer_prev = nullptr;
+  operation* scope_next = nullptr;
+  operation* scope_prev = nullptr;
+  scope* owner = nullptr;
+
+  operation() = default;
+  operation(const operation&) = delete;  // its address is its identity
+  operation& operator=(const operation&) = delete;
+  ~operation() {
+    if (state == op_state::pending) destroyed_while_pending();
+  }
+
+  [[noreturn]] void destroyed_while_pending() const noexcept;
+};
+static_assert(sizeof(operation) <= 128);
+
+// `recv fd=7 64/1024 deadline=+3ms`: what traces, dead-lock reports and failing tests show.
+// `now` is what the deadline is relative to.
+[[nodiscard]] std::string to_string(const operation& op, clock::time_point now);
+[[nodiscard]] const char* name_of(op_kind kind) noexcept;
+
+// A doubly linked list through the operations themselves: no allocation. Hooks by template.
+template <operation* operation::*Next, operation* operation::*Prev>
+class operation_list {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
+  [[nodiscard]] operation* front() const noexcept { return head_; }
+  void push(operation& op) noexcept {
+    op.*Next = nullptr;
+    op.*Prev = tail_;
+    (tail_ ? tail_->*Next : head_) = &op;
+    tail_ = &op;
+  }
+  void remove(operation& op) noexcept {
+    (op.*Prev ? op.*Prev->*Next : head_) = op.*Next;
+    (op.*Next ? op.*Next->*Prev : tail_) = op.*Prev;
+    op.*Next = op.*Prev = nullptr;
+  }
+  operation* pop() noexcept {
+    operation* op = head_;
+    if (op) remove(*op);
+    return op;
+  }
+
+ private:
+  operation* head_ = nullptr;
+  operation* tail_ = nullptr;
+};
+using operation_queue = operation_list<&operation::next, &operation::prev>;
+using scope_list = operation_list<&operation::scope_next, &operation::scope_prev>;
+
+}  // namespace iolite

@@ -1,0 +1,84 @@
+// Serves connections with a handler, under any model:
+//
+//   iolite::task<> echo(iolite::stream peer) { ... }
+//   int main() { return iolite::serve_main(echo, {.listen = {"127.0.0.1:7000"}}); }
+#pragma once
+#include "iolite/clock.hpp"
+#include "iolite/endpoint.hpp"
+#include "iolite/listener.hpp"
+#include "iolite/models.hpp"
+#include "iolite/result.hpp"
+#include "iolite/stream.hpp"
+#include "iolite/task.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace iolite {
+
+// Called for each connection, on the thread (or in the process) that runs it. The connection is over
+// when the task ends; an exception ends that connection only, and is logged.
+using handler = std::function<task<void>(stream)>;
+
+// Asks a running serve() to drain. Any thread; also before serve() begins. One serve() at a time.
+class serve_stop {
+ public:
+  serve_stop();
+  ~serve_stop();
+  void request() noexcept;  // also from a signal handler
+
+ private:
+  friend class server;
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+struct serve_options {
+  std::string model = "auto";
+  std::vector<std::string> listen = {"127.0.0.1:0"};  // endpoints: see endpoint.hpp
+  unsigned workers = 0;  // pool, prefork: 0 means one a core (blocking: 16)
+  // Then accepting pauses until a connection ends. Per process (prefork: per worker).
+  unsigned connections_max = 10'000;
+  // A receive or send that waits longer fails with std::errc::timed_out; zero: none.
+  clock::duration idle_timeout = clock::duration::zero();
+  // After a stop: connections that wait for their peer see the end of the stream at once; the others
+  // have this long to finish, then their operations are cancelled.
+  clock::duration drain_timeout = std::chrono::seconds(3);
+  // SIGINT and SIGTERM drain; a second one ends the process with 130 or 143. The previous handlers
+  // come back when serve() returns.
+  bool signals = true;
+  // The handler's connections share state through channels or memory: `process` and `prefork` are
+  // refused, since nothing is shared there.
+  bool shares_memory = false;
+  // Binding anything but this machine's own addresses is refused without it.
+  bool allow_public = false;
+  serve_stop* stop = nullptr;
+  listen_options sockets = {};
+  engine_options engine = {};
+  // Called once all addresses listen, on the thread that called serve(), before any is accepted.
+  std::function<void(const model_choice&, const std::vector<endpoint>&)> on_listening = {};
+  // One line, without a newline; any thread; at most about one a second and cause.
+  std::function<void(std::string_view)> log = {};
+};
+
+struct serve_report {
+  std::uint64_t connections = 0;        // accepted, over all workers
+  std::uint64_t handler_failures = 0;   // handlers that threw
+  std::uint64_t accept_pauses = 0;      // no descriptor, no memory, or connections_max reached
+  std::uint64_t children_restarted = 0; // process, prefork: crashed and started again
+  std::uint64_t connections_cancelled = 0;  // still busy when drain_timeout was over
+};
+
+// Returns when it was asked to stop and has drained, or when it cannot start: the message says why in
+// one line. Combinations that cannot work are refused (blocking/shared: one client at a time).
+[[nodiscard]] std::expected<serve_report, error> serve(handler h, const serve_options& options);
+
+// The same as a program's main: prints `listening on ADDRESS (MODEL)` a line each, and on failure
+// one line on standard error. The exit status: 0 drained, 1 failed.
+[[nodiscard]] int serve_main(handler h, serve_options options);
+
+}  // namespace iolite

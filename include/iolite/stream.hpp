@@ -1,0 +1,155 @@
+// One connection, TCP or unix: the same type, so that one handler serves both.
+//
+// A stream closes itself. At most one receive and one send may be pending on it at a time; a second
+// one stops the program. It belongs to the engine its task runs on. Move it only while nothing is
+// pending on it.
+#pragma once
+#include "iolite/buffer.hpp"
+#include "iolite/endpoint.hpp"
+#include "iolite/result.hpp"
+#include "iolite/task.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace iolite {
+
+class stream;
+
+namespace detail {
+
+// Told when a stream closes its descriptor: serve() keeps count of connections with it.
+struct close_watcher {
+  virtual void closing(int fd) noexcept = 0;
+
+ protected:
+  ~close_watcher() = default;
+};
+
+class stream_operation : public awaitable_operation {
+ public:
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin_on_stream(h, h.promise().ctx);
+  }
+
+ protected:
+  stream_operation(stream& s, op_kind kind, std::byte* data, std::size_t size, bool all) noexcept;
+  bool begin_on_stream(std::coroutine_handle<> h, const context& c) noexcept;
+  int end_on_stream() noexcept;
+
+ private:
+  stream& stream_;
+};
+
+}  // namespace detail
+
+class recv_operation : public detail::stream_operation {
+ public:
+  explicit recv_operation(stream& s, std::span<std::byte> into) noexcept
+      : stream_operation(s, op_kind::recv, into.data(), into.size(), false) {}
+  result<std::size_t> await_resume() noexcept;
+};
+
+class recv_all_operation : public detail::stream_operation {
+ public:
+  explicit recv_all_operation(stream& s, std::span<std::byte> into) noexcept
+      : stream_operation(s, op_kind::recv, into.data(), into.size(), true) {}
+  // On an error the first `moved` bytes of the buffer have been received all the same.
+  result<void> await_resume() noexcept;
+};
+
+class recv_lease_operation : public detail::stream_operation {
+ public:
+  explicit recv_lease_operation(stream& s) noexcept
+      : stream_operation(s, op_kind::recv, nullptr, buffer_pool::buffer_bytes, false) {
+    picks_buffer = true;
+  }
+  result<lease> await_resume() noexcept;
+};
+
+class send_operation : public detail::stream_operation {
+ public:
+  explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
+      : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(), whole) {}
+  result<std::size_t> await_resume() noexcept;
+};
+
+class stream {
+ public:
+  stream() noexcept = default;
+  // Takes over a connected stream socket. `tcp`: a short receive means that no more is there for now.
+  stream(engine& on, int fd, bool tcp) noexcept : engine_(&on), fd_(fd), tcp_(tcp) {}
+  stream(stream&& other) noexcept { take(other); }
+  stream& operator=(stream&& other) noexcept {
+    if (this != &other) {
+      close();
+      take(other);
+    }
+    return *this;
+  }
+  ~stream() { close(); }
+
+  // A connection to `to`; not more than `limit` is spent on it. On a cancel no socket is left behind.
+  [[nodiscard]] static task<result<stream>> connect(endpoint to, clock::duration limit = clock::duration::max());
+
+  // At least one byte; 0 is the end of the stream (or an empty buffer). `into` must stay valid until
+  // the co_await returns, also when it is cancelled.
+  [[nodiscard]] recv_operation recv(std::span<std::byte> into) noexcept { return recv_operation(*this, into); }
+  // The whole buffer, or an error: errc::end_of_stream if the peer ended first.
+  [[nodiscard]] recv_all_operation recv_all(std::span<std::byte> into) noexcept { return recv_all_operation(*this, into); }
+  // The engine lends the buffer, as late as it can: an idle connection holds none.
+  [[nodiscard]] recv_lease_operation recv_lease() noexcept { return recv_lease_operation(*this); }
+  // All of `from`, or an error; short writes are carried on by the engine. Gives from.size().
+  // A peer that is gone: std::errc::broken_pipe or connection_reset; never SIGPIPE.
+  [[nodiscard]] send_operation send_all(std::span<const std::byte> from) noexcept { return send_operation(*this, from, true); }
+  [[nodiscard]] send_operation send_all(std::string_view text) noexcept { return send_all(std::as_bytes(std::span(text))); }
+  // What the kernel takes at once: at least one byte.
+  [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept { return send_operation(*this, from, false); }
+
+  // No more will be sent: the peer receives the end of the stream. Receiving goes on.
+  result<void> shutdown_write() noexcept;
+  // Ends politely: no more is sent, what the peer still sends is read and dropped until it ends too
+  // or `limit` has passed, then close(). A plain close() with unread input resets the connection, and
+  // a reset may overtake the last answer.
+  [[nodiscard]] task<void> finish(clock::duration limit);
+  // At once. Pending operations end with std::errc::operation_canceled. Idempotent.
+  void close() noexcept;
+  // The descriptor, now the caller's to close; nothing may be pending.
+  [[nodiscard]] int release() noexcept;
+
+  [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] bool is_tcp() const noexcept { return tcp_; }
+  [[nodiscard]] int native_handle() const noexcept { return fd_; }
+  [[nodiscard]] engine* on() const noexcept { return engine_; }
+  [[nodiscard]] endpoint local() const noexcept;
+  [[nodiscard]] endpoint peer() const noexcept;
+
+  // Each receive and send that has no deadline of its own gets this one; zero: none.
+  void set_idle_timeout(clock::duration limit) noexcept { idle_ = limit; }
+  // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not to.
+  result<void> set_nodelay(bool on) noexcept;
+  // SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL (whole seconds): a silent peer is probed.
+  result<void> set_keepalive(clock::duration idle, clock::duration interval) noexcept;
+  // TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged. tcp(7).
+  result<void> set_user_timeout(clock::duration limit) noexcept;
+  // SO_SNDBUF, SO_RCVBUF in bytes; the kernel doubles them. socket(7).
+  result<void> set_buffers(std::size_t send_bytes, std::size_t recv_bytes) noexcept;
+  void set_close_watcher(detail::close_watcher* w) noexcept { watcher_ = w; }
+
+ private:
+  friend class detail::stream_operation;
+  void take(stream& other) noexcept;
+  result<void> set_option(int level, int name, int value) noexcept;
+
+  engine* engine_ = nullptr;
+  int fd_ = -1;
+  bool tcp_ = false;
+  clock::duration idle_ = clock::duration::zero();
+  operation* receiving_ = nullptr;  // pending, or null
+  operation* sending_ = nullptr;
+  detail::close_watcher* watcher_ = nullptr;
+};
+
+}  // namespace iolite

@@ -1,0 +1,81 @@
+// Waiting for a time, and bounding how long an operation may wait.
+//
+//   co_await iolite::sleep(20ms);
+//   auto n = co_await (peer.recv(buffer) | iolite::within(5s));   // std::errc::timed_out
+//
+// Never early. Late by at most the engine's resolution (65 microseconds) and the wake-up.
+#pragma once
+#include "iolite/result.hpp"
+#include "iolite/task.hpp"
+
+#include <type_traits>
+
+namespace iolite {
+
+class sleep_operation : public awaitable_operation {
+ public:
+  explicit sleep_operation(clock::time_point until) noexcept;
+  explicit sleep_operation(clock::duration length) noexcept;
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    set_deadline(h.promise().ctx);
+    return begin(h, h.promise().ctx);
+  }
+  // An error only when cancelled.
+  result<void> await_resume() noexcept;
+
+ private:
+  void set_deadline(const context& c) noexcept;
+  clock::duration length_ = clock::duration::zero();
+};
+
+[[nodiscard]] inline sleep_operation sleep(clock::duration length) noexcept {
+  return sleep_operation(length);
+}
+[[nodiscard]] inline sleep_operation sleep_until(clock::time_point until) noexcept {
+  return sleep_operation(until);
+}
+
+// A length of time, counted from when the bounded operation is awaited.
+struct within {
+  clock::duration limit;
+};
+
+namespace detail {
+
+// `limit` from now, on the clock of the engine.
+[[nodiscard]] clock::time_point deadline_on(const context& c, clock::duration limit) noexcept;
+
+// Sets the deadline when the wait begins, so that a bounded operation may be made in advance.
+template <class Operation>
+class bounded {
+ public:
+  bounded(Operation& op, clock::duration limit) noexcept : op_(op), limit_(limit) {}
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    op_.deadline = deadline_on(h.promise().ctx, limit_);
+    return op_.await_suspend(h);
+  }
+  decltype(auto) await_resume() { return op_.await_resume(); }
+
+ private:
+  Operation& op_;
+  clock::duration limit_;
+};
+
+}  // namespace detail
+
+template <class Operation>
+  requires std::is_base_of_v<operation, Operation>
+[[nodiscard]] detail::bounded<Operation> operator|(Operation& op, iolite::within w) noexcept {
+  return {op, w.limit};
+}
+// The temporary lives until the co_await it stands in has returned.
+template <class Operation>
+  requires(std::is_base_of_v<operation, Operation> && !std::is_lvalue_reference_v<Operation>)
+[[nodiscard]] detail::bounded<Operation> operator|(Operation&& op, iolite::within w) noexcept {
+  return {op, w.limit};
+}
+
+}  // namespace iolite

@@ -1,0 +1,238 @@
+// The real kernel: one line a call, each counted. glibc's wrappers are used where they exist, so that
+// sanitizers, fork handlers and the vDSO keep working.
+#include "kernel/kernel.hpp"
+
+#include <aio.h>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+
+namespace iolite {
+namespace {
+
+// One thread's counters: written by it alone, read by anyone.
+struct thread_counters {
+  std::array<std::atomic<std::uint64_t>, call_count> count{};
+  thread_counters* next = nullptr;
+  thread_counters* prev = nullptr;
+
+  thread_counters() noexcept;
+  ~thread_counters();
+  void add(call c) noexcept {
+    auto& n = count[static_cast<std::size_t>(c)];
+    n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+};
+
+// Calls of threads and (once shared) children that have ended.
+using ended_counters = std::array<std::atomic<std::uint64_t>, call_count>;
+
+// Leaked on purpose: threads may end after static destructors have run.
+struct registry {
+  std::mutex lock;
+  thread_counters* live = nullptr;
+  ended_counters own{};
+  ended_counters* ended = &own;
+};
+registry& all() noexcept {
+  static registry& r = *new registry;
+  return r;
+}
+
+void retire(thread_counters& t) noexcept {
+  for (std::size_t i = 0; i < call_count; ++i) {
+    (*all().ended)[i].fetch_add(t.count[i].exchange(0, std::memory_order_relaxed),
+                                std::memory_order_relaxed);
+  }
+}
+
+thread_counters::thread_counters() noexcept {
+  const std::lock_guard hold(all().lock);
+  next = all().live;
+  if (next) next->prev = this;
+  all().live = this;
+}
+
+thread_counters::~thread_counters() {
+  const std::lock_guard hold(all().lock);
+  retire(*this);
+  (prev ? prev->next : all().live) = next;
+  if (next) next->prev = prev;
+}
+
+thread_counters& mine() noexcept {
+  thread_local thread_counters t;
+  return t;
+}
+
+// In the child of fork(2) one thread is left, and what it had counted is the parent's.
+void start_counting_anew() noexcept {
+  thread_counters& t = mine();
+  for (auto& n : t.count) n.store(0, std::memory_order_relaxed);
+  for (auto& n : all().own) n.store(0, std::memory_order_relaxed);
+  t.next = t.prev = nullptr;
+  all().live = &t;
+}
+
+int fork_counted() noexcept {
+  thread_counters& t = mine();
+  all().lock.lock();  // so that the child does not inherit it in another thread's hands
+  const int pid = ::fork();
+  all().lock.unlock();
+  if (pid == 0) start_counting_anew();
+  static_cast<void>(t);
+  return pid;
+}
+
+long futex(std::uint32_t* word, int op, long value, const timespec* t) noexcept {
+  return ::syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, t, nullptr, 0);
+}
+
+// close(2): Linux has released the number even when it says EINTR.
+long close_once(int fd) noexcept {
+  const int r = ::close(fd);
+  return r < 0 && errno == EINTR ? 0 : r;
+}
+
+// aio_error(3) and pthread_sigmask(3) return the error itself.
+long negated(int error) noexcept { return error == 0 ? 0 : (errno = error, -1); }
+
+class linux_kernel final : public kernel {
+ public:
+  clock::time_point now() noexcept override { return clock::now(); }
+
+  long invoke(call c, const call_args& a) noexcept override {
+    mine().add(c);
+    const long r = perform(c, a);
+    return r == -1 ? -static_cast<long>(errno) : r;
+  }
+
+ private:
+  static long perform(call c, const call_args& a) noexcept;
+};
+
+#define I(n) a.as<int>(n)
+#define U(n) a.as<unsigned>(n)
+#define N(n) a.as<std::size_t>(n)
+#define P(T, n) a.as<T*>(n)
+// clang-format off
+long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a call
+  switch (c) {
+    case call::socket: return ::socket(I(0), I(1), I(2));
+    case call::bind: return ::bind(I(0), P(const sockaddr, 1), a.as<socklen_t>(2));
+    case call::listen: return ::listen(I(0), I(1));
+    case call::accept4: return ::accept4(I(0), P(sockaddr, 1), P(socklen_t, 2), I(3));
+    case call::connect: return ::connect(I(0), P(const sockaddr, 1), a.as<socklen_t>(2));
+    case call::shutdown: return ::shutdown(I(0), I(1));
+    case call::socketpair: return ::socketpair(I(0), I(1), I(2), P(int, 3));
+    case call::getsockname: return ::getsockname(I(0), P(sockaddr, 1), P(socklen_t, 2));
+    case call::getpeername: return ::getpeername(I(0), P(sockaddr, 1), P(socklen_t, 2));
+    case call::setsockopt: return ::setsockopt(I(0), I(1), I(2), P(const void, 3), a.as<socklen_t>(4));
+    case call::getsockopt: return ::getsockopt(I(0), I(1), I(2), P(void, 3), P(socklen_t, 4));
+    case call::recv: return ::recv(I(0), P(void, 1), N(2), I(3));
+    case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
+    case call::open: return ::open(P(const char, 0), I(1), U(2));
+    case call::close: return close_once(I(0));
+    case call::read: return ::read(I(0), P(void, 1), N(2));
+    case call::write: return ::write(I(0), P(const void, 1), N(2));
+    case call::fcntl: return ::fcntl(I(0), I(1), a.word[2]);
+    case call::dup: return ::fcntl(I(0), F_DUPFD_CLOEXEC, 0);
+    case call::unlink: return ::unlink(P(const char, 0));
+    case call::pipe2: return ::pipe2(P(int, 0), I(1));
+    case call::select: return ::select(I(0), P(fd_set, 1), P(fd_set, 2), P(fd_set, 3), P(timeval, 4));
+    case call::poll: return ::poll(P(pollfd, 0), N(1), I(2));
+    case call::epoll_create1: return ::epoll_create1(I(0));
+    case call::epoll_ctl: return ::epoll_ctl(I(0), I(1), I(2), P(epoll_event, 3));
+    case call::epoll_wait: return ::epoll_wait(I(0), P(epoll_event, 1), I(2), I(3));
+    case call::kqueue: case call::kevent: return errno = ENOSYS, -1;
+    case call::eventfd: return ::eventfd(U(0), I(1));
+    case call::futex_wait: return futex(P(std::uint32_t, 0), FUTEX_WAIT, a.word[1], P(const timespec, 2));
+    case call::futex_wake: return futex(P(std::uint32_t, 0), FUTEX_WAKE, a.word[1], nullptr);
+    case call::sched_yield: return ::sched_yield();
+    case call::nanosleep: return ::nanosleep(P(const timespec, 0), nullptr);
+    case call::sigprocmask: return negated(::pthread_sigmask(I(0), P(const sigset_t, 1), P(sigset_t, 2)));
+    case call::sigtimedwait: return ::sigtimedwait(P(const sigset_t, 0), P(siginfo_t, 1), P(const timespec, 2));
+    case call::sigaction: return ::sigaction(I(0), P(const struct sigaction, 1), P(struct sigaction, 2));
+    case call::gettid: return ::gettid();
+    case call::aio_read: return ::aio_read(P(aiocb, 0));
+    case call::aio_write: return ::aio_write(P(aiocb, 0));
+    case call::aio_suspend: return ::aio_suspend(P(const aiocb* const, 0), I(1), P(const timespec, 2));
+    case call::aio_error: return ::aio_error(P(const aiocb, 0));
+    case call::aio_return: return ::aio_return(P(aiocb, 0));
+    case call::aio_cancel: return ::aio_cancel(I(0), P(aiocb, 1));
+    case call::io_uring_setup: return ::syscall(SYS_io_uring_setup, U(0), a.word[1]);
+    case call::io_uring_enter: return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));
+    case call::io_uring_register: return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
+    case call::mmap: return reinterpret_cast<long>(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
+    case call::munmap: return ::munmap(P(void, 0), N(1));
+    case call::fork: return fork_counted();
+    case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
+    case call::kill: return ::kill(I(0), I(1));
+    case call::pidfd_open: return ::syscall(SYS_pidfd_open, I(0), 0);
+    case call::getrlimit: return ::getrlimit(a.as<__rlimit_resource>(0), P(rlimit, 1));
+  }
+  return errno = ENOSYS, -1;
+}
+// clang-format on
+#undef I
+#undef U
+#undef N
+#undef P
+
+}  // namespace
+
+kernel& kernel::real() noexcept {
+  static linux_kernel k;
+  return k;
+}
+
+call_counts calls_of_thread() noexcept {
+  call_counts out{};
+  for (std::size_t i = 0; i < call_count; ++i) out[i] = mine().count[i].load(std::memory_order_relaxed);
+  return out;
+}
+
+call_counts calls_of_process() noexcept {
+  call_counts out{};
+  const std::lock_guard hold(all().lock);
+  for (std::size_t i = 0; i < call_count; ++i) {
+    out[i] = (*all().ended)[i].load(std::memory_order_relaxed);
+    for (const auto* t = all().live; t; t = t->next) out[i] += t->count[i].load(std::memory_order_relaxed);
+  }
+  return out;
+}
+
+bool share_call_counts() noexcept {
+  if (all().ended != &all().own) return true;
+  void* p = ::mmap(nullptr, sizeof(ended_counters), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return false;
+  const std::lock_guard hold(all().lock);
+  auto* shared = new (p) ended_counters{};
+  for (std::size_t i = 0; i < call_count; ++i) (*shared)[i].store(all().own[i].load());
+  all().ended = shared;
+  return true;
+}
+
+void exit_process(int status) noexcept {
+  // The only thread whose counts can still move is this one.
+  {
+    const std::lock_guard hold(all().lock);
+    for (auto* t = all().live; t; t = t->next) retire(*t);
+  }
+  ::_exit(status);
+}
+
+}  // namespace iolite

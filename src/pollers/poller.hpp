@@ -1,0 +1,84 @@
+// The second, smaller seam: a facility that says which descriptors are ready.
+//
+// A poller knows nothing of operations or coroutines. The readiness engine and the public selector
+// stand on the same pollers. What differs between facilities is declared in poller_traits and made
+// equal above: see engines/readiness.cpp and selector.cpp.
+#pragma once
+#include "iolite/clock.hpp"
+#include "iolite/interest.hpp"
+#include "kernel/kernel.hpp"
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace iolite {
+
+// A registration. `generation` is the owner's: it comes back with each event, so that an event for a
+// descriptor that was closed, and whose number was used again, is known to be stale.
+struct watch_token {
+  int fd = -1;
+  std::uint32_t generation = 0;
+};
+
+struct poll_event {
+  watch_token token;
+  interest ready = interest::none;  // read, write or both
+  bool hang_up = false;             // error or hang-up seen; `ready` is then all that was asked for
+};
+
+struct poller_traits {
+  bool edge = false;        // interest::edge is understood
+  bool oneshot = false;     // interest::oneshot is understood
+  bool files = false;       // regular files can be watched (and are always ready)
+  bool candidates = false;  // events are guesses ("try this one"), not answers
+  bool edge_only = false;   // reports changes, never a state: look with poll(2) after registering
+  int fd_limit = 0;         // descriptors must be below this; 0: no limit
+};
+
+class poller {
+ public:
+  poller() = default;
+  poller(const poller&) = delete;
+  poller& operator=(const poller&) = delete;
+  virtual ~poller() = default;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  [[nodiscard]] virtual poller_traits traits() const noexcept = 0;
+  // A descriptor that becomes readable when wait() would return something; -1: none.
+  [[nodiscard]] virtual int native_handle() const noexcept { return -1; }
+
+  // Changes what is watched from `before` to `after`; `none` to or from means add or remove.
+  // 0 or -errno; removing a descriptor that is closed already succeeds. Level-triggered unless
+  // `after` has edge (and the traits allow it).
+  virtual int update(watch_token t, interest before, interest after) noexcept = 0;
+
+  // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
+  // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal
+  // came. events() is good until the next wait(), also while update() is called.
+  virtual int wait(clock::duration timeout) noexcept = 0;
+  [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
+};
+
+inline constexpr clock::duration for_ever = clock::duration::max();
+
+// Milliseconds for poll(2) and epoll_wait(2): rounded up (never early), -1 for ever, and clamped to
+// what an int holds (24 days; a wait that ends then finds nothing and goes on).
+[[nodiscard]] int to_milliseconds(clock::duration timeout) noexcept;
+
+// What `nonblocking` does when it has asked everyone in vain.
+enum class idle_strategy : std::uint8_t { spin, yield, sleep };
+
+struct poller_options {
+  idle_strategy idle = idle_strategy::yield;
+  int signal_number = 0;  // `signal`: which real-time signal; 0: SIGRTMIN + 4
+};
+
+// Each may fail: the pointer is empty then and `error` is -errno.
+struct made_poller {
+  std::unique_ptr<poller> it;
+  int error = 0;
+};
+using make_poller = made_poller (*)(kernel&, const poller_options&);
+
+}  // namespace iolite
