@@ -15,7 +15,7 @@ namespace iolite {
   X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait)                                \
   X(kqueue) X(kevent)                                                                          \
   X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep)                           \
-  X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid)                                        \
+  X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid) X(getpid)                                        \
   X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_cancel)             \
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap)                   \
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getrlimit)

@@ -108,6 +108,7 @@ class kernel {
   int sigtimedwait(const sigset_t* set, siginfo_t* out, const timespec* t) noexcept { return to_int(call::sigtimedwait, set, out, t); }
   int sigaction(int number, const struct sigaction* act, struct sigaction* old) noexcept { return to_int(call::sigaction, number, act, old); }
   int gettid() noexcept { return to_int(call::gettid); }
+  int getpid() noexcept { return to_int(call::getpid); }
 
   // --- POSIX asynchronous I/O: aio(7). aio_error gives EINPROGRESS, 0, or the error, all positive ---
   int aio_read(aiocb* c) noexcept { return to_int(call::aio_read, c); }

@@ -166,6 +166,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::sigtimedwait: return ::sigtimedwait(P(const sigset_t, 0), P(siginfo_t, 1), P(const timespec, 2));
     case call::sigaction: return ::sigaction(I(0), P(const struct sigaction, 1), P(struct sigaction, 2));
     case call::gettid: return ::gettid();
+    case call::getpid: return ::getpid();
     case call::aio_read: return ::aio_read(P(aiocb, 0));
     case call::aio_write: return ::aio_write(P(aiocb, 0));
     case call::aio_suspend: return ::aio_suspend(P(const aiocb* const, 0), I(1), P(const timespec, 2));

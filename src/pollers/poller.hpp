@@ -8,6 +8,7 @@
 #include "iolite/interest.hpp"
 #include "kernel/kernel.hpp"
 
+#include <ctime>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -24,7 +25,9 @@ struct watch_token {
 struct poll_event {
   watch_token token;
   interest ready = interest::none;  // read, write or both
-  bool hang_up = false;             // error or hang-up seen; `ready` is then all that was asked for
+  // An error, a hang-up or the peer's half-close was seen: receive until the end. On an error or a
+  // hang-up `ready` is both, also where only one was asked for.
+  bool hang_up = false;
 };
 
 struct poller_traits {
@@ -32,7 +35,8 @@ struct poller_traits {
   bool oneshot = false;     // interest::oneshot is understood
   bool files = false;       // regular files can be watched (and are always ready)
   bool candidates = false;  // events are guesses ("try this one"), not answers
-  bool edge_only = false;   // reports changes, never a state: look with poll(2) after registering
+  bool edge_only = false;   // reports changes, never a state: look with poll(2) after registering.
+                            // Wake it by a pipe: eventfd(2) is silent there but for a slow look
   int fd_limit = 0;         // descriptors must be below this; 0: no limit
 };
 
@@ -55,7 +59,7 @@ class poller {
 
   // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
   // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal
-  // came. events() is good until the next wait(), also while update() is called.
+  // came or what came was nothing: go on with the time left. events() is good until the next wait(), also while update() is called.
   virtual int wait(clock::duration timeout) noexcept = 0;
   [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
 };
@@ -65,6 +69,12 @@ inline constexpr clock::duration for_ever = clock::duration::max();
 // Milliseconds for poll(2) and epoll_wait(2): rounded up (never early), -1 for ever, and clamped to
 // what an int holds (24 days; a wait that ends then finds nothing and goes on).
 [[nodiscard]] int to_milliseconds(clock::duration timeout) noexcept;
+// The same for calls that take a timespec; not for `for_ever`, which is a null pointer there.
+[[nodiscard]] timespec to_timespec(clock::duration timeout) noexcept;
+
+// The vocabulary of poll(2), which epoll(7) shares on Linux.
+[[nodiscard]] short to_poll(interest wanted) noexcept;
+[[nodiscard]] poll_event from_poll(watch_token t, unsigned bits) noexcept;
 
 // What `nonblocking` does when it has asked everyone in vain.
 enum class idle_strategy : std::uint8_t { spin, yield, sleep };

@@ -1,0 +1,83 @@
+// epoll(7): the kernel keeps the list, a wait costs what is ready and not what is watched.
+//
+// The idea: epoll_event carries 64 bits of ours; they are the token, so an event needs no look-up
+// and shows its generation.
+#include "pollers/poller.hpp"
+
+#include "pollers/watch_list.hpp"
+
+#include <sys/epoll.h>
+
+namespace iolite {
+namespace {
+
+static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
+              EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP);
+
+class epoll_poller final : public poller {
+ public:
+  epoll_poller(kernel& os, int ep) noexcept : os_(os), ep_(ep) {}
+  // No EPOLL_CTL_DEL here: after a fork(2) the set is shared, and it is the parent's.
+  ~epoll_poller() override { os_.close(ep_); }
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
+  [[nodiscard]] poller_traits traits() const noexcept override { return {.edge = true, .oneshot = true}; }
+  [[nodiscard]] int native_handle() const noexcept override { return ep_; }
+
+  int update(watch_token t, interest before, interest after) noexcept override {
+    if (after == interest::none) {
+      const int r = os_.epoll_ctl(ep_, EPOLL_CTL_DEL, t.fd, nullptr);
+      // The last close(2) took it out of the set; the number may name another file by now.
+      return r == -EBADF || r == -ENOENT ? 0 : r;
+    }
+    epoll_event e{};
+    e.events = static_cast<unsigned>(to_poll(after));
+    if (has(after, interest::edge)) e.events |= EPOLLET;
+    if (has(after, interest::oneshot)) e.events |= EPOLLONESHOT;
+    e.data.u64 = std::uint64_t{t.generation} << 32 | static_cast<std::uint32_t>(t.fd);
+    return os_.epoll_ctl(ep_, before == interest::none ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, t.fd, &e);
+  }
+
+  int wait(clock::duration timeout) noexcept override {
+    if (!grow()) return -ENOMEM;
+    events_.clear();
+    const int n = os_.epoll_wait(ep_, raw_.data(), static_cast<int>(raw_.size()), to_milliseconds(timeout));
+    for (int i = 0; i < n; ++i) {
+      const epoll_event& e = raw_[static_cast<std::size_t>(i)];
+      const watch_token t{static_cast<int>(e.data.u64 & 0xffff'ffff), static_cast<std::uint32_t>(e.data.u64 >> 32)};
+      events_.push_back(from_poll(t, e.events));
+    }
+    return n;
+  }
+  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
+
+ private:
+  static constexpr std::size_t batch_min = 256, batch_max = 8192;
+
+  // A full batch says that more are waiting: take twice as many next time.
+  bool grow() noexcept try {
+    if (raw_.empty()) raw_.resize(batch_min);
+    else if (events_.size() == raw_.size() && raw_.size() < batch_max) raw_.resize(raw_.size() * 2);
+    events_.reserve(raw_.size());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return events_.capacity() >= raw_.size() && !raw_.empty();  // goes on with the batch it has
+  }
+
+  kernel& os_;
+  const int ep_;
+  std::vector<epoll_event> raw_;
+  std::vector<poll_event> events_;
+};
+
+}  // namespace
+
+made_poller make_epoll(kernel& os, const poller_options&) {
+  const int ep = os.epoll_create1(EPOLL_CLOEXEC);
+  if (ep < 0) return {nullptr, ep};
+  auto* p = new (std::nothrow) epoll_poller(os, ep);
+  if (!p) os.close(ep);
+  return {std::unique_ptr<poller>(p), p ? 0 : -ENOMEM};
+}
+
+}  // namespace iolite

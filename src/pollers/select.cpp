@@ -1,0 +1,101 @@
+// select(2): three sets of 1,024 bits. It knows neither hang-ups nor errors, and no larger numbers.
+//
+// The idea: select(2) only says whom to look at; poll(2) on those few says what it is. A hang-up of
+// a descriptor watched for writing alone shows in the read set only, so it stands there too, and
+// while it is merely readable it is left out and looked at every 20 ms instead.
+#include "pollers/poller.hpp"
+
+#include "pollers/watch_list.hpp"
+
+#include <algorithm>
+
+namespace iolite {
+namespace {
+
+class select_poller final : public poller {
+ public:
+  explicit select_poller(kernel& os) noexcept : os_(os) {}
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "select"; }
+  [[nodiscard]] poller_traits traits() const noexcept override { return {.files = true, .fd_limit = FD_SETSIZE}; }
+
+  int update(watch_token t, interest before, interest after) noexcept override {
+    if (before == interest::none) {
+      if (t.fd >= FD_SETSIZE) return -EINVAL;  // FD_SET would write behind its array: select(2), BUGS
+      if (const int r = check_open(os_, t.fd); r < 0) return r;
+    }
+    return watched_.update(t, before, after);
+  }
+
+  int wait(clock::duration timeout) noexcept override {
+    events_.clear();
+    if (!make_room(events_, watched_.size()) || !make_room(look_, watched_.size())) return -ENOMEM;
+    const bool sliced = any_muted_ && timeout > slice;
+    const timespec t = to_timespec(sliced ? slice : timeout);
+    timeval tv{t.tv_sec, (t.tv_nsec + 999) / 1000};  // rounded up; never early
+    if (tv.tv_usec == 1'000'000) tv = {tv.tv_sec + 1, 0};
+    fd_set read, write;
+    const int top = fill(read, write);
+    const int n = os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
+    any_muted_ = false;
+    if (n == 0 || (n < 0 && n != -EBADF)) return sliced && n == 0 ? -EINTR : n;
+    look_.clear();
+    for (const pollfd& p : watched_.fds()) {  // EBADF does not say which: look at all
+      if (p.fd >= 0 && (n < 0 || FD_ISSET(p.fd, &read) || FD_ISSET(p.fd, &write))) look_.push_back(p);
+    }
+    return look();
+  }
+  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
+
+ private:
+  static constexpr auto slice = std::chrono::milliseconds(20);
+
+  // The sets for this wait, and one more than the highest descriptor in them.
+  int fill(fd_set& read, fd_set& write) noexcept {
+    int top = 0;
+    FD_ZERO(&read);
+    FD_ZERO(&write);
+    for (const pollfd& p : watched_.fds()) {
+      if (p.fd < 0) continue;
+      if (p.events & POLLOUT) FD_SET(p.fd, &write);
+      if (p.events & POLLIN || !any_muted_ || !FD_ISSET(p.fd, &muted_)) FD_SET(p.fd, &read);
+      top = std::max(top, p.fd + 1);
+    }
+    return top;
+  }
+
+  int look() noexcept {
+    const int n = os_.poll(look_.data(), look_.size(), 0);
+    if (n < 0) return n;
+    for (const pollfd& p : look_) {
+      const std::size_t at = watched_.find(p.fd);
+      if (p.revents & POLLNVAL) watched_.silence(at);
+      else if (p.revents != 0) events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
+      else if (!(p.events & POLLIN)) mute(p.fd);
+    }
+    return events_.empty() ? -EINTR : static_cast<int>(events_.size());
+  }
+
+  // For the next wait only: readable, which nobody asked for, and not hung up.
+  void mute(int fd) noexcept {
+    if (!any_muted_) FD_ZERO(&muted_);
+    any_muted_ = true;
+    FD_SET(fd, &muted_);
+  }
+
+  kernel& os_;
+  watch_list watched_;
+  fd_set muted_{};
+  bool any_muted_ = false;
+  std::vector<pollfd> look_;
+  std::vector<poll_event> events_;
+};
+
+}  // namespace
+
+made_poller make_select(kernel& os, const poller_options&) {
+  auto* p = new (std::nothrow) select_poller(os);
+  return {std::unique_ptr<poller>(p), p ? 0 : -ENOMEM};
+}
+
+}  // namespace iolite
