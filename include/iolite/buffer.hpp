@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,7 +21,8 @@ class buffer_pool {
   static constexpr std::size_t buffer_bytes = std::size_t{16} * 1024;
   static constexpr std::uint16_t buffers = 256;
 
-  explicit buffer_pool(engine& owner);
+  // Null: no memory.
+  [[nodiscard]] static std::unique_ptr<buffer_pool> make(engine& owner) noexcept;
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
   ~buffer_pool();
@@ -30,7 +32,12 @@ class buffer_pool {
   void give(std::byte* buffer) noexcept;
   [[nodiscard]] std::size_t available() const noexcept { return free_.size(); }
 
+  // All the buffers, one after the other: for engines whose kernel picks.
+  [[nodiscard]] std::byte* memory() const noexcept { return memory_; }
+
  private:
+  explicit buffer_pool(engine& owner) noexcept : owner_(owner) {}
+
   engine& owner_;
   std::byte* memory_ = nullptr;
   std::vector<std::uint16_t> free_;  // indices, the last given back on top: it is warm in the cache

@@ -71,7 +71,8 @@ class engine {
   [[nodiscard]] kernel& os() const noexcept { return os_; }
   [[nodiscard]] clock::time_point now() const noexcept;
   [[nodiscard]] const engine_stats& stats() const noexcept { return stats_; }
-  [[nodiscard]] buffer_pool& buffers() noexcept;
+  // The pool of recv_lease(), made when first asked for; null: no memory for it.
+  [[nodiscard]] buffer_pool* buffers() noexcept;
   // A lease came back: a receive that waits for one may go on.
   void buffer_returned() noexcept;
   // The scope that request_cancel() reaches: run(task) sets it.
@@ -99,6 +100,8 @@ class engine {
   [[nodiscard]] bool woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_.load(); }
   [[nodiscard]] bool running() const noexcept { return running_; }
+  // Starts a pending `op` again in the loop's next turn.
+  void continue_later(operation& op) noexcept;
   // No more operations; the pool may go. For the destructors of backends.
   void shut_down() noexcept;
 
@@ -118,15 +121,16 @@ class engine {
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
 
   void turn() noexcept;
-  void adopt() noexcept;
+  void check_owner() noexcept;
   void resume_ready() noexcept;
+  void start_continuing() noexcept;
   void take_posted() noexcept;
   void expire() noexcept;
   void apply_cancel() noexcept;
   bool over(operation& op, int result) noexcept;
-  bool over_accept(const operation& op, int result) noexcept;
   void complete(operation& op) noexcept;
-  bool restart(operation& op) noexcept;
+  bool starves(operation& op, int result) noexcept;
+  bool drive(operation& op, int& turns) noexcept;
 
   // Set once.
   kernel& os_;
@@ -139,8 +143,10 @@ class engine {
   std::unique_ptr<buffer_pool> buffers_;  // made when first asked for
   operation_queue ready_;                 // done, their coroutines to be resumed
   operation_queue starved_;               // receives that wait for a buffer
+  operation_queue continuing_;            // part done, out of budget: start again next turn
   int tasks_ = 0;
   int inline_left_ = 0;
+  std::uint16_t tag_ = 0;
   bool running_ = false;
 
   // Any thread.

@@ -1,5 +1,6 @@
 // An event: tasks wait until it is set. Any thread may set it, on any engine: a task that waits
-// suspends on an event loop and blocks its thread on a blocking engine.
+// suspends on an event loop and blocks its thread on a blocking engine. An event outlives those who
+// wait for it.
 #pragma once
 #include "iolite/engine.hpp"
 #include "iolite/result.hpp"
@@ -29,13 +30,11 @@ class wait_list : public event_source {
 };
 
 class listed_operation : public awaitable_operation {
- public:
-  // 0, or -ECANCELED, -ETIMEDOUT.
-  result<void> await_resume() noexcept;
-
  protected:
   // With the lock held; true: suspended and on the list.
   bool begin_on(wait_list& list, std::coroutine_handle<> h, const context& c) noexcept;
+  // Nothing, or canceled, timed out.
+  result<void> end_on(wait_list& list) noexcept;
 };
 
 // Waits on `list` unless holds(), which is asked with the lock held.
@@ -48,6 +47,7 @@ class condition_wait : public listed_operation {
     const std::lock_guard hold(list_.lock());
     return !holds_() && begin_on(list_, h, h.promise().ctx);
   }
+  result<void> await_resume() noexcept { return end_on(list_); }
 
  private:
   wait_list& list_;

@@ -48,7 +48,7 @@ class listener {
   int fd_ = -1;
   bool tcp_ = false;
   bool owns_path_ = false;
-  operation* accepting_ = nullptr;  // pending, or null
+  accept_operation* accepting_ = nullptr;  // pending, or null
 };
 
 class accept_operation : public awaitable_operation {
@@ -62,7 +62,9 @@ class accept_operation : public awaitable_operation {
 
  private:
   bool begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept;
-  listener& from_;
+  friend class listener;
+  listener* from_;  // null once the listener is closed
+  bool tcp_ = false;
 };
 
 inline accept_operation listener::accept() noexcept { return accept_operation(*this); }

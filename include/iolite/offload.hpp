@@ -33,6 +33,7 @@ class offload_operation : public awaitable_operation {
   ~offload_operation() = default;
   // Throws std::system_error when no helper can be started at all.
   bool hand_over(std::coroutine_handle<> h, const context& c);
+  int take_back() noexcept;
 };
 
 template <class F>
@@ -52,7 +53,7 @@ class offloaded final : public offload_operation {
   }
   // What f gave, or an error when it was cancelled before it began; rethrows what f threw.
   result<value> await_resume() {
-    const int r = end();
+    const int r = take_back();
     if (thrown_) std::rethrow_exception(thrown_);
     if (r < 0) return failure(r);
     if constexpr (std::is_void_v<value>) return {};

@@ -45,7 +45,8 @@ struct operation {
   bool short_is_empty : 1 = false;   // recv: fewer bytes than asked for means no more for now (TCP)
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
-  bool starved : 1 = false;  // waits for a buffer of the pool
+  bool starved : 1 = false;     // waits for a buffer of the pool
+  bool continuing : 1 = false;  // will be started again, in the next turn
   int fd = -1;
   int outcome = 0;            // once done: >= 0, or -errno
   std::uint16_t tag = 0;      // tells this start from earlier ones at the same address

@@ -40,7 +40,9 @@ class stream_operation : public awaitable_operation {
   int end_on_stream() noexcept;
 
  private:
-  stream& stream_;
+  friend class iolite::stream;
+  stream_operation*& seat() const noexcept;
+  stream* stream_;  // null once the stream is closed
 };
 
 }  // namespace detail
@@ -147,8 +149,8 @@ class stream {
   int fd_ = -1;
   bool tcp_ = false;
   clock::duration idle_ = clock::duration::zero();
-  operation* receiving_ = nullptr;  // pending, or null
-  operation* sending_ = nullptr;
+  detail::stream_operation* receiving_ = nullptr;  // pending, or null
+  detail::stream_operation* sending_ = nullptr;
   detail::close_watcher* watcher_ = nullptr;
 };
 

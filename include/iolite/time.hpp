@@ -46,18 +46,25 @@ namespace detail {
 // `limit` from now, on the clock of the engine.
 [[nodiscard]] clock::time_point deadline_on(const context& c, clock::duration limit) noexcept;
 
-// Sets the deadline when the wait begins, so that a bounded operation may be made in advance.
+// Sets the deadline when the wait begins. It refers to the operation, so it is awaited where it is made:
+// kept in a variable it does not compile.
 template <class Operation>
 class bounded {
  public:
   bounded(Operation& op, clock::duration limit) noexcept : op_(op), limit_(limit) {}
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    op_.deadline = deadline_on(h.promise().ctx, limit_);
-    return op_.await_suspend(h);
-  }
-  decltype(auto) await_resume() { return op_.await_resume(); }
+
+  struct awaiter {
+    Operation& op;
+    clock::duration limit;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+      op.deadline = deadline_on(h.promise().ctx, limit);
+      return op.await_suspend(h);
+    }
+    decltype(auto) await_resume() { return op.await_resume(); }
+  };
+  [[nodiscard]] awaiter operator co_await() && noexcept { return {op_, limit_}; }
 
  private:
   Operation& op_;

@@ -58,6 +58,12 @@ void retire(thread_counters& t) noexcept {
   }
 }
 
+thread_local constinit bool has_counters = false;
+
+void count_for_all(call c) noexcept {
+  (*all().ended)[static_cast<std::size_t>(c)].fetch_add(1, std::memory_order_relaxed);
+}
+
 thread_counters::thread_counters() noexcept {
   const std::lock_guard hold(all().lock);
   next = all().live;
@@ -74,6 +80,7 @@ thread_counters::~thread_counters() {
 
 thread_counters& mine() noexcept {
   thread_local thread_counters t;
+  has_counters = true;
   return t;
 }
 
@@ -114,7 +121,10 @@ class linux_kernel final : public kernel {
   clock::time_point now() noexcept override { return clock::now(); }
 
   long invoke(call c, const call_args& a) noexcept override {
-    mine().add(c);
+    // A signal handler that wakes a loop may be the first in its thread to come here, and counters
+    // of a thread's own take a lock and memory.
+    if (c == call::write && !has_counters) count_for_all(c);
+    else mine().add(c);
     const long r = perform(c, a);
     return r == -1 ? -static_cast<long>(errno) : r;
   }

@@ -21,7 +21,9 @@ class epoll_poller final : public poller {
   ~epoll_poller() override { os_.close(ep_); }
 
   [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
-  [[nodiscard]] poller_traits traits() const noexcept override { return {.edge = true, .oneshot = true}; }
+  [[nodiscard]] poller_traits traits() const noexcept override {
+    return {.edge = true, .oneshot = true};
+  }
   [[nodiscard]] int native_handle() const noexcept override { return ep_; }
 
   int update(watch_token t, interest before, interest after) noexcept override {
@@ -41,10 +43,12 @@ class epoll_poller final : public poller {
   int wait(clock::duration timeout) noexcept override {
     if (!grow()) return -ENOMEM;
     events_.clear();
-    const int n = os_.epoll_wait(ep_, raw_.data(), static_cast<int>(raw_.size()), to_milliseconds(timeout));
+    const int n =
+        os_.epoll_wait(ep_, raw_.data(), static_cast<int>(raw_.size()), to_milliseconds(timeout));
     for (int i = 0; i < n; ++i) {
       const epoll_event& e = raw_[static_cast<std::size_t>(i)];
-      const watch_token t{static_cast<int>(e.data.u64 & 0xffff'ffff), static_cast<std::uint32_t>(e.data.u64 >> 32)};
+      const watch_token t{static_cast<int>(e.data.u64 & 0xffff'ffff),
+                          static_cast<std::uint32_t>(e.data.u64 >> 32)};
       events_.push_back(from_poll(t, e.events));
     }
     return n;

@@ -24,14 +24,19 @@ class kqueue_poller final : public poller {
   }
 
   [[nodiscard]] std::string_view name() const noexcept override { return "kqueue"; }
-  [[nodiscard]] poller_traits traits() const noexcept override { return {.edge = true, .oneshot = true, .files = true}; }
+  [[nodiscard]] poller_traits traits() const noexcept override {
+    return {.edge = true, .oneshot = true, .files = true};
+  }
   [[nodiscard]] int native_handle() const noexcept override { return kq_; }
 
   int update(watch_token t, interest before, interest after) noexcept override {
     if (t.fd < 0) return -EBADF;
     if (const int r = watched_.update(t, before, after); r < 0) return r;
-    int r = change(t.fd, EVFILT_READ, has(before, interest::read), has(after, interest::read), after);
-    if (r == 0) r = change(t.fd, EVFILT_WRITE, has(before, interest::write), has(after, interest::write), after);
+    int r =
+        change(t.fd, EVFILT_READ, has(before, interest::read), has(after, interest::read), after);
+    if (r == 0)
+      r = change(t.fd, EVFILT_WRITE, has(before, interest::write), has(after, interest::write),
+                 after);
     if (after == interest::none) return 0;  // removing one that is closed succeeds
     if (r == 0) {
       watched_[watched_.find(t.fd)].revents = has(after, interest::oneshot);  // the mark of add()
@@ -68,7 +73,8 @@ class kqueue_poller final : public poller {
     if (wanted && has(mode, interest::edge)) flags |= EV_CLEAR;
     if (wanted && has(mode, interest::oneshot)) flags |= EV_DISPATCH;
     struct kevent in, out;
-    EV_SET(&in, static_cast<uintptr_t>(fd), filter, static_cast<unsigned short>(flags | EV_RECEIPT), 0, 0, nullptr);
+    EV_SET(&in, static_cast<uintptr_t>(fd), filter, static_cast<unsigned short>(flags | EV_RECEIPT),
+           0, 0, nullptr);
     const int n = os_.kevent(kq_, &in, 1, &out, 1, nullptr);
     if (n < 0) return n;
     const int error = n == 1 && out.flags & EV_ERROR ? static_cast<int>(out.data) : 0;

@@ -18,7 +18,9 @@ class nonblocking_poller final : public poller {
   nonblocking_poller(kernel& os, idle_strategy idle) noexcept : os_(os), idle_(idle) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "nonblocking"; }
-  [[nodiscard]] poller_traits traits() const noexcept override { return {.files = true, .candidates = true}; }
+  [[nodiscard]] poller_traits traits() const noexcept override {
+    return {.files = true, .candidates = true};
+  }
 
   int update(watch_token t, interest before, interest after) noexcept override {
     if (before == interest::none) {

@@ -25,7 +25,8 @@ timespec to_timespec(clock::duration timeout) noexcept {
   // Longer than a day is for ever to a caller who asks again; time_t must not overflow on the way.
   const auto ns = std::chrono::ceil<std::chrono::nanoseconds>(
       std::min<clock::duration>(timeout, std::chrono::hours(24)));
-  return {static_cast<time_t>(ns.count() / 1'000'000'000), static_cast<long>(ns.count() % 1'000'000'000)};
+  return {static_cast<time_t>(ns.count() / 1'000'000'000),
+          static_cast<long>(ns.count() % 1'000'000'000)};
 }
 
 short to_poll(interest wanted) noexcept {

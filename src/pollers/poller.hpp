@@ -31,13 +31,13 @@ struct poll_event {
 };
 
 struct poller_traits {
-  bool edge = false;        // interest::edge is understood
-  bool oneshot = false;     // interest::oneshot is understood
-  bool files = false;       // regular files can be watched (and are always ready)
+  bool edge = false;  // interest::edge is understood
+  bool oneshot = false;  // interest::oneshot is understood
+  bool files = false;  // regular files can be watched (and are always ready)
   bool candidates = false;  // events are guesses ("try this one"), not answers
-  bool edge_only = false;   // reports changes, never a state: look with poll(2) after registering.
-                            // Wake it by a pipe: eventfd(2) is silent there but for a slow look
-  int fd_limit = 0;         // descriptors must be below this; 0: no limit
+  bool edge_only = false;  // reports changes, never a state: look with poll(2) after registering.
+      // Wake it by a pipe: eventfd(2) is silent there but for a slow look
+  int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
 
 class poller {

@@ -17,11 +17,14 @@ class select_poller final : public poller {
   explicit select_poller(kernel& os) noexcept : os_(os) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "select"; }
-  [[nodiscard]] poller_traits traits() const noexcept override { return {.files = true, .fd_limit = FD_SETSIZE}; }
+  [[nodiscard]] poller_traits traits() const noexcept override {
+    return {.files = true, .fd_limit = FD_SETSIZE};
+  }
 
   int update(watch_token t, interest before, interest after) noexcept override {
     if (before == interest::none) {
-      if (t.fd >= FD_SETSIZE) return -EINVAL;  // FD_SET would write behind its array: select(2), BUGS
+      if (t.fd >= FD_SETSIZE)
+        return -EINVAL;  // FD_SET would write behind its array: select(2), BUGS
       if (const int r = check_open(os_, t.fd); r < 0) return r;
     }
     return watched_.update(t, before, after);
@@ -36,12 +39,14 @@ class select_poller final : public poller {
     if (tv.tv_usec == 1'000'000) tv = {tv.tv_sec + 1, 0};
     fd_set read, write;
     const int top = fill(read, write);
-    const int n = os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
+    const int n =
+        os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
     any_muted_ = false;
     if (n == 0 || (n < 0 && n != -EBADF)) return sliced && n == 0 ? -EINTR : n;
     look_.clear();
     for (const pollfd& p : watched_.fds()) {  // EBADF does not say which: look at all
-      if (p.fd >= 0 && (n < 0 || FD_ISSET(p.fd, &read) || FD_ISSET(p.fd, &write))) look_.push_back(p);
+      if (p.fd >= 0 && (n < 0 || FD_ISSET(p.fd, &read) || FD_ISSET(p.fd, &write)))
+        look_.push_back(p);
     }
     return look();
   }
@@ -70,7 +75,8 @@ class select_poller final : public poller {
     for (const pollfd& p : look_) {
       const std::size_t at = watched_.find(p.fd);
       if (p.revents & POLLNVAL) watched_.silence(at);
-      else if (p.revents != 0) events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
+      else if (p.revents != 0)
+        events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
       else if (!(p.events & POLLIN)) mute(p.fd);
     }
     return events_.empty() ? -EINTR : static_cast<int>(events_.size());

@@ -23,11 +23,11 @@ namespace {
 
 // What pollers of one thread share.
 struct signal_thread {
-  std::uint64_t id = 0;                       // never used again, unlike addresses and tids
-  std::uint64_t taken = 0;                    // signals taken from the queue, by whichever poller
-  std::uint64_t disarmed = 0;                 // O_ASYNC taken away, perhaps from under another poller
+  std::uint64_t id = 0;  // never used again, unlike addresses and tids
+  std::uint64_t taken = 0;  // signals taken from the queue, by whichever poller
+  std::uint64_t disarmed = 0;  // O_ASYNC taken away, perhaps from under another poller
   std::array<std::uint16_t, NSIG> pollers{};  // that need this signal blocked
-  std::array<bool, NSIG> ours{};              // it was not blocked before them
+  std::array<bool, NSIG> ours{};  // it was not blocked before them
 };
 thread_local constinit signal_thread here;
 
@@ -44,14 +44,16 @@ void restore_mask_in_child() noexcept {
 
 std::uint64_t this_thread() noexcept {
   static std::atomic<std::uint64_t> last = 0;
-  [[maybe_unused]] static const int at_fork = ::pthread_atfork(nullptr, nullptr, restore_mask_in_child);
+  [[maybe_unused]] static const int at_fork =
+      ::pthread_atfork(nullptr, nullptr, restore_mask_in_child);
   if (here.id == 0) here.id = ++last;
   return here.id;
 }
 
 class signal_poller final : public poller {
  public:
-  signal_poller(kernel& os, int number) noexcept : os_(os), pid_(os.getpid()), signals_{number, SIGIO} {
+  signal_poller(kernel& os, int number) noexcept
+      : os_(os), pid_(os.getpid()), signals_{number, SIGIO} {
     sigemptyset(&set_);
     for (const int s : signals_) sigaddset(&set_, s);
   }
@@ -62,7 +64,9 @@ class signal_poller final : public poller {
   }
 
   [[nodiscard]] std::string_view name() const noexcept override { return "signal"; }
-  [[nodiscard]] poller_traits traits() const noexcept override { return {.files = true, .edge_only = true}; }
+  [[nodiscard]] poller_traits traits() const noexcept override {
+    return {.files = true, .edge_only = true};
+  }
 
   int update(watch_token t, interest before, interest after) noexcept override {
     if (before == interest::none) {
@@ -103,22 +107,23 @@ class signal_poller final : public poller {
   kernel& os_;
   const int pid_;
   const std::array<int, 2> signals_;
-  sigset_t set_{};                          // signals_, as the calls want them
-  std::uint64_t owner_ = 0;                 // the thread the signals go to
-  std::vector<std::uint64_t> entered_;      // threads that block the signals for us
+  sigset_t set_{};  // signals_, as the calls want them
+  std::uint64_t owner_ = 0;  // the thread the signals go to
+  std::vector<std::uint64_t> entered_;  // threads that block the signals for us
   std::uint64_t taken_ = 0, disarmed_ = 0;  // the thread's counts when we last looked
-  bool shared_ = false;                     // watched numbers that are one open file: signals name one of them
+  bool shared_ = false;  // watched numbers that are one open file: signals name one of them
   bool look_at_all_ = false;
   watch_list watched_;
-  std::vector<int> deaf_;                   // send no signals
-  std::vector<pollfd> look_;                // changed, and so to be looked at
+  std::vector<int> deaf_;  // send no signals
+  std::vector<pollfd> look_;  // changed, and so to be looked at
   std::vector<poll_event> events_;
 };
 
 int signal_poller::wait(clock::duration timeout) noexcept {
   events_.clear();
   look_.clear();
-  if (!make_room(events_, watched_.size()) || !make_room(look_, deaf_.size() + batch_max)) return -ENOMEM;
+  if (!make_room(events_, watched_.size()) || !make_room(look_, deaf_.size() + batch_max))
+    return -ENOMEM;
   if (owner_ != this_thread() || disarmed_ != here.disarmed) {
     if (const int r = take_over(); r < 0) return r;
   }
@@ -247,7 +252,8 @@ void signal_poller::leave() noexcept {
   }
   constexpr timespec at_once{};
   siginfo_t info{};
-  while (os_.sigtimedwait(&set, &info, &at_once) > 0) {}
+  while (os_.sigtimedwait(&set, &info, &at_once) > 0) {
+  }
   os_.sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 

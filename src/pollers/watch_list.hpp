@@ -22,7 +22,9 @@ class watch_list {
   [[nodiscard]] pollfd& operator[](std::size_t i) noexcept { return fds_[i]; }
   [[nodiscard]] watch_token token(std::size_t i) const noexcept { return tokens_[i]; }
   [[nodiscard]] std::size_t find(int fd) const noexcept {
-    return fd >= 0 && static_cast<std::size_t>(fd) < places_.size() ? places_[static_cast<std::size_t>(fd)] : nowhere;
+    return fd >= 0 && static_cast<std::size_t>(fd) < places_.size()
+               ? places_[static_cast<std::size_t>(fd)]
+               : nowhere;
   }
   // A descriptor closed without a remove would be "ready" for ever. poll(2) skips negative numbers.
   void silence(std::size_t i) noexcept { fds_[i].fd = ~tokens_[i].fd; }
@@ -30,8 +32,8 @@ class watch_list {
 
  private:
   std::vector<pollfd> fds_;
-  std::vector<watch_token> tokens_;   // parallel to fds_
-  std::vector<std::size_t> places_;   // descriptor -> its index in fds_
+  std::vector<watch_token> tokens_;  // parallel to fds_
+  std::vector<std::size_t> places_;  // descriptor -> its index in fds_
 };
 
 // 0, or -EBADF: what epoll_ctl(2) checks for itself and poll(2) would tell only later.

@@ -1,0 +1,21 @@
+// Whether an engine works here, and if not, why and what to do about it.
+#pragma once
+#include "engines/wake.hpp"
+#include "iolite/models.hpp"
+#include "kernel/kernel.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace iolite {
+
+// Sends bytes through a socket pair on the engine, if it could be made: some kernels and containers
+// have a facility that does not work.
+[[nodiscard]] availability test_engine(kernel& os, std::string_view name, made_engine made);
+// One line for -errno from making engine `name`: the likely cause, and what to do.
+[[nodiscard]] std::string explain(kernel& os, std::string_view name, int error);
+// Optional kernel features that the engine uses here.
+[[nodiscard]] std::vector<std::string> features_of(kernel& os, std::string_view name);
+
+}  // namespace iolite

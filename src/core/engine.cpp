@@ -1,0 +1,295 @@
+// What all engines share, written once: exactly-once completion, deadlines, short transfers, the inline
+// budget, the ready queue, posts from other threads. See engine.hpp.
+#include "iolite/engine.hpp"
+
+#include "core/assert.hpp"
+#include "core/deadlines.hpp"
+#include "core/process.hpp"
+#include "iolite/buffer.hpp"
+#include "iolite/scope.hpp"
+#include "kernel/kernel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace iolite {
+namespace {
+
+thread_local engine* current_engine = nullptr;
+thread_local const char thread_mark = 0;  // its address tells threads apart
+
+// accept(2), "Error handling": what was wrong with a connection that is gone by now, not with us.
+bool is_transient_accept_error(int error) noexcept {
+  switch (-error) {
+    case ECONNABORTED: case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case ENONET:
+    case EHOSTUNREACH: case ENETUNREACH: case EPERM: return true;
+    default: return false;
+  }
+}
+
+bool moves_bytes(const operation& op) noexcept {
+  return op.kind == op_kind::recv || op.kind == op_kind::send;
+}
+
+}  // namespace
+
+engine::engine(kernel& os)
+    : os_(os), process_(fork_count()), deadlines_(std::make_unique<deadlines>()) {}
+
+engine::~engine() {
+  IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
+}
+
+engine* engine::current() noexcept { return current_engine; }
+
+clock::time_point engine::now() const noexcept { return os_.now(); }
+
+buffer_pool* engine::buffers() noexcept {
+  if (!buffers_) buffers_ = buffer_pool::make(*this);
+  return buffers_.get();
+}
+
+void engine::shut_down() noexcept { buffers_.reset(); }
+
+void engine::check_owner() noexcept {
+  IOLITE_ASSERT(process_ == fork_count(),
+                "an engine does not survive fork(2): make a new one in the child");
+  const void* const me = &thread_mark;
+  const void* owner = thread_.load(std::memory_order_relaxed);
+  if (owner == me) return;
+  IOLITE_ASSERT(owner == nullptr, "an engine belongs to the thread that first used it");
+  thread_.store(me, std::memory_order_relaxed);
+}
+
+// --- one operation ---
+
+engine::started engine::start(operation& op) noexcept {
+  IOLITE_ASSERT(op.state != op_state::pending, "an operation is started once at a time");
+  check_owner();
+  if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
+  ++stats_.started;
+  op.on = this;
+  op.tag = ++tag_;
+  op.moved = 0;
+  op.timed_out = false;
+  op.outcome = 0;
+  op.state = op_state::done;
+  if (op.cancel_requested) {  // latched before it began
+    op.outcome = -ECANCELED;
+    return started::done;
+  }
+  if (moves_bytes(op) && op.size == 0) return started::done;
+  op.state = op_state::pending;
+  const bool own = op.kind == op_kind::sleep || op.kind == op_kind::event;
+  int turns = inline_left_;
+  if (own || !drive(op, turns)) {
+    if (op.deadline != never && op.place == 0) deadlines_->add(op);
+    return started::pending;
+  }
+  deadlines_->remove(op);
+  op.state = op_state::done;
+  if (inline_left_ > 0 || !op.waiter) {  // without a waiter: a plain call, from outside a coroutine
+    --inline_left_;
+    ++stats_.inline_completions;
+    return started::done;
+  }
+  ready_.push(op);  // fairness: over, but the others run first
+  return started::pending;
+}
+
+// Starts `op` until it is over (true) or waits for something (false): a short transfer goes on
+// without waking the coroutine. Out of `turns`, it goes on in the loop's next turn.
+bool engine::drive(operation& op, int& turns) noexcept {
+  for (;;) {
+    if (do_start(op) == started::pending) return false;
+    if (starves(op, op.outcome)) return false;
+    if (over(op, op.outcome)) return true;
+    if (--turns <= 0 && running_) {
+      continue_later(op);
+      return false;
+    }
+  }
+}
+
+void engine::continue_later(operation& op) noexcept {
+  op.continuing = true;
+  continuing_.push(op);
+}
+
+// A receive found the pool empty: it waits for a buffer to come back.
+bool engine::starves(operation& op, int result) noexcept {
+  if (result != -ENOBUFS || !op.picks_buffer || op.cancel_requested) return false;
+  ++stats_.starved_receives;
+  if (buffers_ && buffers_->available() > 0) {  // one came back meanwhile
+    continue_later(op);
+  } else {
+    op.starved = true;
+    starved_.push(op);
+  }
+  return true;
+}
+
+// Accounts for one result. True when the operation as a whole is over, with its outcome set.
+bool engine::over(operation& op, int result) noexcept {
+  if (result > 0 && moves_bytes(op)) {
+    op.moved += static_cast<std::size_t>(result);
+    IOLITE_ASSERT(op.moved <= op.size, "the kernel moves no more than it was asked to");
+    const bool whole = !op.all || op.moved == op.size;
+    if (!whole && !op.cancel_requested) return false;
+    op.outcome = whole ? static_cast<int>(std::min<std::size_t>(op.moved, INT32_MAX)) : -ECANCELED;
+  } else if (op.kind == op_kind::accept && is_transient_accept_error(result) &&
+             !op.cancel_requested) {
+    return false;
+  } else {
+    op.outcome = result;
+  }
+  if (op.outcome == -ECANCELED && op.timed_out) op.outcome = -ETIMEDOUT;
+  return true;
+}
+
+void engine::finish(operation& op, int result) noexcept {
+  IOLITE_ASSERT(op.state == op_state::pending, "an operation completes exactly once");
+  int turns = inline_budget_;
+  if (!starves(op, result) && (over(op, result) || drive(op, turns))) complete(op);
+}
+
+void engine::complete(operation& op) noexcept {
+  deadlines_->remove(op);
+  op.state = op_state::done;
+  if (op.waiter) ready_.push(op);
+}
+
+void engine::cancel(operation& op) noexcept {
+  const bool again = op.cancel_requested;
+  op.cancel_requested = true;
+  if (again || op.state != op_state::pending) return;
+  if (op.kind == op_kind::event) {
+    auto* source = reinterpret_cast<event_source*>(op.data);
+    if (source->forget(op)) finish(op, -ECANCELED);  // else a post is on its way
+  } else if (op.kind == op_kind::sleep) {
+    finish(op, -ECANCELED);
+  } else if (op.starved) {
+    op.starved = false;
+    starved_.remove(op);
+    finish(op, -ECANCELED);
+  } else if (op.continuing) {
+    op.continuing = false;
+    continuing_.remove(op);
+    finish(op, -ECANCELED);
+  } else {
+    do_cancel(op);
+  }
+}
+
+void engine::close(int fd) noexcept { do_close(fd); }
+
+void engine::do_close(int fd) noexcept { os_.close(fd); }
+
+void engine::buffer_returned() noexcept {
+  operation* op = starved_.pop();
+  if (!op) return;
+  op->starved = false;
+  continue_later(*op);
+}
+
+// --- the loop ---
+
+void engine::run() noexcept {
+  IOLITE_ASSERT(!running_, "run() is not called from inside itself");
+  check_owner();
+  engine* const outer = std::exchange(current_engine, this);
+  running_ = true;
+  inline_left_ = inline_budget_;
+  while (tasks_ > 0) turn();
+  do_flush();
+  running_ = false;
+  current_engine = outer;
+}
+
+// Each step handles what was there when it began, so a turn is bounded and nobody starves.
+void engine::turn() noexcept {
+  woken_.exchange(false, std::memory_order_acq_rel);  // before the look, or a wake could be lost
+  take_posted();
+  if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
+  if (!deadlines_->empty()) expire();
+  if (!continuing_.empty()) start_continuing();
+  resume_ready();
+  if (tasks_ == 0) return;
+  ++stats_.waits;
+  const bool busy = !ready_.empty() || !continuing_.empty();
+  do_wait(busy ? clock::time_point::min() : deadlines_->next());
+}
+
+void engine::resume_ready() noexcept {
+  operation_queue batch = std::exchange(ready_, {});
+  while (operation* op = batch.pop()) {
+    inline_left_ = inline_budget_;
+    op->waiter.resume();
+  }
+}
+
+void engine::start_continuing() noexcept {
+  operation_queue batch = std::exchange(continuing_, {});
+  while (operation* op = batch.front()) {
+    batch.remove(*op);
+    op->continuing = false;
+    int turns = inline_budget_;
+    if (drive(*op, turns)) complete(*op);
+  }
+}
+
+void engine::expire() noexcept {
+  const clock::time_point t = now();
+  while (operation* op = deadlines_->expired(t)) {
+    if (op->kind == op_kind::sleep) {
+      finish(*op, 0);
+    } else {
+      op->timed_out = !op->cancel_requested;
+      cancel(*op);
+    }
+  }
+}
+
+// --- other threads ---
+
+void engine::post(operation& op, int result) noexcept {
+  if (current_engine == this) return finish(op, result);
+  op.outcome = result;
+  op.next = posted_.load(std::memory_order_relaxed);
+  while (!posted_.compare_exchange_weak(op.next, &op, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+  }
+  wake();
+}
+
+void engine::take_posted() noexcept {
+  operation* newest = posted_.exchange(nullptr, std::memory_order_acquire);
+  operation* oldest = nullptr;
+  while (newest) {
+    operation* const older = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = older;
+  }
+  while (oldest) {
+    operation* const next = std::exchange(oldest->next, nullptr);
+    finish(*oldest, oldest->outcome);
+    oldest = next;
+  }
+}
+
+// Once is enough until the loop has looked: it clears woken_ before it takes what was posted.
+void engine::wake() noexcept {
+  if (!woken_.exchange(true, std::memory_order_acq_rel)) do_wake();
+}
+
+void engine::request_cancel() noexcept {
+  cancel_asked_.store(true, std::memory_order_release);
+  wake();
+}
+
+void engine::apply_cancel() noexcept {
+  if (root_ && !root_->cancelled()) root_->cancel();
+}
+
+}  // namespace iolite

@@ -1,0 +1,96 @@
+// How an operation is awaited and how it prints itself.
+#include "iolite/operation.hpp"
+
+#include "core/assert.hpp"
+#include "iolite/scope.hpp"
+#include "iolite/time.hpp"
+
+#include <cstdio>
+
+namespace iolite {
+namespace {
+
+// +3ms, -20us, +1.5s: the largest unit in which it is at least one.
+std::string relative(clock::duration d) {
+  const auto ns = static_cast<double>(d.count());
+  const double size = ns < 0 ? -ns : ns;
+  char out[32];
+  if (size >= 1e9) std::snprintf(out, sizeof out, "%+.4gs", ns / 1e9);
+  else if (size >= 1e6) std::snprintf(out, sizeof out, "%+.4gms", ns / 1e6);
+  else std::snprintf(out, sizeof out, "%+.4gus", ns / 1e3);
+  return out;
+}
+
+}  // namespace
+
+const char* name_of(op_kind kind) noexcept {
+  switch (kind) {
+    case op_kind::accept: return "accept";
+    case op_kind::connect: return "connect";
+    case op_kind::recv: return "recv";
+    case op_kind::send: return "send";
+    case op_kind::ready: return "ready";
+    case op_kind::sleep: return "sleep";
+    case op_kind::event: return "event";
+  }
+  return "?";
+}
+
+std::string to_string(const operation& op, clock::time_point now) {
+  std::string out = name_of(op.kind);
+  if (op.fd >= 0) out += " fd=" + std::to_string(op.fd);
+  if (op.kind == op_kind::recv || op.kind == op_kind::send) {
+    out += " " + std::to_string(op.moved) + "/" + std::to_string(op.size);
+  }
+  if (op.state == op_state::done) out += " = " + std::to_string(op.outcome);
+  if (op.cancel_requested) out += " cancelled";
+  if (op.deadline != never) out += " deadline=" + relative(op.deadline - now);
+  return out;
+}
+
+void operation::destroyed_while_pending() const noexcept {
+  detail::rule_broken("a frame is destroyed only when its operations are done: join the scope first");
+}
+
+bool awaitable_operation::begin(std::coroutine_handle<> h, const context& c) noexcept {
+  IOLITE_ASSERT(state != op_state::pending, "an operation is awaited once at a time");
+  waiter = h;
+  if (c.in) {
+    owner = c.in;
+    c.in->enter(*this);
+  }
+  return c.on->start(*this) == engine::started::pending;
+}
+
+int awaitable_operation::end() noexcept {
+  if (owner) std::exchange(owner, nullptr)->leave(*this);
+  cancel_requested = false;  // the request was for this time
+  return outcome;
+}
+
+// --- time.hpp ---
+
+clock::time_point detail::deadline_on(const context& c, clock::duration limit) noexcept {
+  return deadline_after(c.on->now(), limit);
+}
+
+sleep_operation::sleep_operation(clock::time_point until) noexcept {
+  kind = op_kind::sleep;
+  deadline = until;
+}
+
+sleep_operation::sleep_operation(clock::duration length) noexcept : length_(length) {
+  kind = op_kind::sleep;
+}
+
+void sleep_operation::set_deadline(const context& c) noexcept {
+  if (deadline == never) deadline = detail::deadline_on(c, length_);
+}
+
+result<void> sleep_operation::await_resume() noexcept {
+  const int r = end();
+  if (r < 0) return failure(r);
+  return {};
+}
+
+}  // namespace iolite

@@ -1,0 +1,91 @@
+// See perform.hpp.
+#include "core/perform.hpp"
+
+#include "core/assert.hpp"
+#include "iolite/buffer.hpp"
+#include "iolite/engine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+namespace iolite {
+namespace {
+
+// The kernel caps a transfer at 2 GiB minus a page; an int holds it. read(2), NOTES.
+std::size_t left_of(const operation& op) noexcept {
+  return std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095);
+}
+
+// connect(2) says how a connect in progress went when it is called again: EALREADY while it goes on,
+// EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
+int connect_once(kernel& os, const operation& op) noexcept {
+  const auto* to = reinterpret_cast<const sockaddr*>(op.data);
+  const int r = os.connect(op.fd, to, static_cast<socklen_t>(op.size));
+  if (r == -EISCONN) return 0;
+  if (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) return -EAGAIN;
+  // unix(7): the listener's queue is full, and nothing tells when it is not: see stream::connect.
+  if (r == -EAGAIN) return -EBUSY;
+  return r;
+}
+
+int ready_once(kernel& os, const operation& op) noexcept {
+  pollfd p{op.fd, poll_bits(op.wanted), 0};
+  const int n = os.poll(&p, 1, 0);
+  if (n <= 0) return n == 0 ? -EAGAIN : n;
+  if ((p.revents & POLLNVAL) != 0) return -EBADF;
+  return static_cast<int>(from_poll_bits(p.revents, op.wanted));
+}
+
+}  // namespace
+
+int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_sockets) noexcept {
+  const int flags = MSG_NOSIGNAL | (wait == wait_in_call::no ? MSG_DONTWAIT : 0);
+  for (;;) {
+    long n = 0;
+    switch (op.kind) {
+      case op_kind::accept:
+        n = os.accept4(op.fd, nullptr, nullptr,
+                       SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
+        break;
+      case op_kind::connect: n = connect_once(os, op); break;
+      case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
+      case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
+      case op_kind::ready: n = ready_once(os, op); break;
+      case op_kind::sleep:
+      case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
+    }
+    if (n != -EINTR) return static_cast<int>(n);
+  }
+}
+
+int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
+  const bool nonblocking = on.traits().needs_nonblocking;
+  if (!op.picks_buffer) return perform(on.os(), op, wait, nonblocking);
+  buffer_pool* const pool = on.buffers();
+  if (!pool) return -ENOMEM;
+  op.data = pool->take();
+  if (!op.data) return -ENOBUFS;
+  const int n = perform(on.os(), op, wait, nonblocking);
+  if (n <= 0) pool->give(std::exchange(op.data, nullptr));
+  return n;
+}
+
+interest interest_of(const operation& op) noexcept {
+  if (op.kind == op_kind::ready) return op.wanted & interest::both;
+  return op.kind == op_kind::send || op.kind == op_kind::connect ? interest::write : interest::read;
+}
+
+short poll_bits(interest wanted) noexcept {
+  return static_cast<short>((has(wanted, interest::read) ? POLLIN : 0) |
+                            (has(wanted, interest::write) ? POLLOUT : 0));
+}
+
+interest from_poll_bits(int revents, interest wanted) noexcept {
+  if ((revents & (POLLHUP | POLLERR)) != 0) return wanted;
+  return ((revents & POLLIN) != 0 ? interest::read : interest::none) |
+         ((revents & POLLOUT) != 0 ? interest::write : interest::none);
+}
+
+}  // namespace iolite

@@ -1,0 +1,170 @@
+// See scope.hpp. Children on this thread are coroutines; on a blocking engine they are threads, so what
+// children share with the scope is behind its lock.
+#include "iolite/scope.hpp"
+
+#include "core/assert.hpp"
+
+#include <thread>
+
+namespace iolite {
+
+// A child with a thread and an engine of its own.
+struct scope::child_thread {
+  std::unique_ptr<engine> on;
+  std::thread thread;
+};
+
+// The coroutine around a child: nobody awaits it; it starts at once and destroys itself.
+struct scope::runner {
+  struct promise_type : detail::promise_base {
+    promise_type(scope& s, task<void>&) noexcept { ctx = {&s.on_, &s}; }
+    runner get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+  };
+  static runner run(scope& s, task<void> child) {
+    std::exception_ptr thrown;
+    try {
+      task<void> own = std::move(child);  // its frame is gone before join() returns
+      co_await own;
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    s.on_.task_ended();
+    s.child_ended(std::move(thrown));
+  }
+};
+
+class scope::join_wait : public awaitable_operation {
+ public:
+  join_wait(scope& s, bool shielded) noexcept : scope_(s), shielded_(shielded) {
+    kind = op_kind::event;
+    data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&s));
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    context c = h.promise().ctx;
+    if (shielded_) c.in = nullptr;  // its own scope is cancelled already: wait nevertheless
+    const std::lock_guard hold(scope_.lock_);
+    if (scope_.live_ == 0 || !begin(h, c)) return false;
+    IOLITE_ASSERT(!scope_.joiner_, "one task joins a scope");
+    scope_.joiner_ = this;
+    return true;
+  }
+  bool await_resume() noexcept { return end() >= 0; }
+
+ private:
+  scope& scope_;
+  bool shielded_;
+};
+
+namespace {
+
+engine& engine_here() noexcept {
+  engine* e = engine::current();
+  IOLITE_ASSERT(e, "a scope is made inside a task, or names its engine");
+  return *e;
+}
+
+}  // namespace
+
+scope::scope() : scope(engine_here()) {}
+
+scope::scope(engine& e) noexcept : on_(e) {}
+
+scope::~scope() { IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()"); }
+
+void scope::spawn(task<void> child) {
+  if (auto e = on_.for_child_thread()) start_thread(std::move(e), std::move(child));
+  else start_here(std::move(child));
+}
+
+void scope::start_here(task<void> child) {
+  {
+    const std::lock_guard hold(lock_);
+    ++live_;
+  }
+  on_.task_started();
+  runner::run(*this, std::move(child));
+}
+
+void scope::start_thread(std::unique_ptr<engine> e, task<void> child) {
+  auto record = std::make_unique<child_thread>();
+  record->on = std::move(e);
+  engine& on = *record->on;
+  if (cancelled_) on.request_cancel();
+  const std::lock_guard hold(lock_);
+  threads_.reserve(threads_.size() + 1);
+  record->thread = std::thread([this, &on, own = std::move(child)]() mutable {
+    std::exception_ptr thrown;
+    try {
+      on.run(std::move(own));
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    child_ended(std::move(thrown));
+  });
+  ++live_;
+  threads_.push_back(std::move(record));
+}
+
+void scope::child_ended(std::exception_ptr thrown) noexcept {
+  operation* joiner = nullptr;
+  {
+    const std::lock_guard hold(lock_);
+    if (thrown && !thrown_) thrown_ = std::move(thrown);
+    if (--live_ == 0) joiner = std::exchange(joiner_, nullptr);
+  }
+  if (joiner) joiner->on->post(*joiner, 0);
+}
+
+void scope::cancel() noexcept {
+  cancelled_ = true;
+  for (operation* op = operations_.front(); op;) {
+    operation* const next = op->scope_next;
+    on_.cancel(*op);
+    op = next;
+  }
+  const std::lock_guard hold(lock_);
+  for (const auto& child : threads_) child->on->request_cancel();
+}
+
+task<void> scope::join() {
+  for (bool shielded = false; live() > 0;) {
+    join_wait all(*this, shielded);
+    if (co_await all) continue;
+    cancel();
+    shielded = true;
+  }
+  join_threads();
+  rethrow();
+}
+
+int scope::live() const noexcept {
+  const std::lock_guard hold(lock_);
+  return live_;
+}
+
+void scope::enter(operation& op) noexcept {
+  operations_.push(op);
+  if (cancelled_) op.cancel_requested = true;
+}
+
+bool scope::forget(operation& op) noexcept {
+  const std::lock_guard hold(lock_);
+  if (joiner_ != &op) return false;
+  joiner_ = nullptr;
+  return true;
+}
+
+void scope::rethrow() {
+  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+}
+
+void scope::join_threads() noexcept {
+  for (const auto& child : threads_) child->thread.join();
+  threads_.clear();
+}
+
+}  // namespace iolite

@@ -1,0 +1,99 @@
+// Blocking calls: R. Stevens' first model. See recv(2), accept(2).
+//
+// The idea: the thread is the unit of concurrency. An operation finishes inside start(), so the
+// coroutine runs straight through; only sleeps and events bring it back to the loop, which then
+// sleeps too.
+//
+// A plain recv(2) cannot be given up. With a deadline, or where somebody may ask for an early end, the
+// thread waits in poll(2) on the descriptor and on a wake-up, and calls when there is something.
+#include "core/assert.hpp"
+#include "core/perform.hpp"
+#include "engines/wake.hpp"
+#include "iolite/engine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace iolite {
+namespace {
+
+class blocking_engine final : public engine {
+ public:
+  blocking_engine(kernel& os, wake_descriptor w, bool interruptible)
+      : engine(os), wake_(std::move(w)), interruptible_(interruptible) {
+    inline_budget_ = 1 << 30;  // the thread is this task's: nobody waits for a turn
+  }
+  ~blocking_engine() override { shut_down(); }
+  std::string_view name() const noexcept override { return "blocking"; }
+  engine_traits traits() const noexcept override { return {.blocking = true}; }
+  std::unique_ptr<engine> for_child_thread() override;
+
+ private:
+  started do_start(operation& op) noexcept override {
+    op.outcome = run_to_end(op);
+    return started::done;
+  }
+
+  int run_to_end(operation& op) noexcept {
+    // A listener is non-blocking on every engine: a queued connection may vanish before the call.
+    // A receive that picks its buffer takes it once there is something to put into it.
+    const bool first_wait = op.kind == op_kind::accept || op.picks_buffer ||
+                            (op.kind != op_kind::connect && (interruptible_ || op.deadline != never));
+    for (bool wait = first_wait;; wait = true) {
+      if (wait) {
+        if (const int r = wait_for(op); r < 0) return r;
+      }
+      const auto mode = wait || op.kind == op_kind::connect ? wait_in_call::no : wait_in_call::yes;
+      const int r = perform_on(*this, op, mode);
+      if (r != -EAGAIN) return r;
+    }
+  }
+
+  // Phase 1 in poll(2): 0, -ETIMEDOUT, or -ECANCELED.
+  int wait_for(const operation& op) noexcept {
+    for (;;) {
+      if (cancel_asked()) return -ECANCELED;
+      pollfd fds[2] = {{op.fd, poll_bits(interest_of(op)), 0}, {wake_.fd(), POLLIN, 0}};
+      const int n = os().poll(fds, 2, milliseconds_until(op.deadline));
+      if (n < 0 && n != -EINTR && n != -ENOMEM && n != -EAGAIN) return n;
+      if (n > 0 && fds[0].revents != 0) return 0;
+      if (n > 0) wake_.drain();
+      if (n == 0 && op.deadline != never && now() >= op.deadline) return -ETIMEDOUT;
+    }
+  }
+
+  int milliseconds_until(clock::time_point t) const noexcept {
+    if (t == never) return -1;
+    if (t == clock::time_point::min()) return 0;
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(t - now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT32_MAX));
+  }
+
+  void do_cancel(operation&) noexcept override {}  // nothing is ever pending here
+
+  // Only sleeps and events wait here.
+  void do_wait(clock::time_point until) noexcept override {
+    pollfd fd{wake_.fd(), POLLIN, 0};
+    if (os().poll(&fd, 1, milliseconds_until(until)) > 0) wake_.drain();
+  }
+  void do_wake() noexcept override { wake_.signal(); }
+
+  wake_descriptor wake_;
+  const bool interruptible_;
+};
+
+}  // namespace
+
+made_engine make_blocking(kernel& os, bool interruptible) {
+  wake_descriptor wake(os);
+  if (wake.fd() < 0) return {nullptr, wake.fd()};
+  return {std::make_unique<blocking_engine>(os, std::move(wake), interruptible), 0};
+}
+
+std::unique_ptr<engine> blocking_engine::for_child_thread() {
+  made_engine made = make_blocking(os(), true);
+  if (!made.it) throw std::system_error(-made.error, std::system_category(), "an engine for a child task");
+  return std::move(made.it);
+}
+
+}  // namespace iolite

@@ -1,0 +1,243 @@
+// POSIX asynchronous I/O on sockets: aio(7), aio_read(3). glibc's is a few helper threads.
+//
+// The idea: poll(2) says when a descriptor is ready, then a helper makes the copy and reports it done.
+// A helper could wait for the data too, but then it could not be given up: aio_cancel(3) says
+// AIO_NOTCANCELED for a read of a silent socket, and twenty silent peers would hold all the helpers.
+// Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
+#include "core/assert.hpp"
+#include "core/perform.hpp"
+#include "engines/wake.hpp"
+#include "iolite/buffer.hpp"
+#include "iolite/engine.hpp"
+#include "pollers/poller.hpp"
+
+#include <aio.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+#include <vector>
+
+namespace iolite {
+namespace {
+
+class posix_aio_engine final : public engine {
+ public:
+  posix_aio_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
+      : engine(os), poller_(std::move(p)), wake_(std::move(w)) {}
+  ~posix_aio_engine() override { shut_down(); }
+
+  int prepare() noexcept {
+    if (!grow(wake_.fd())) return -ENOMEM;
+    return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
+  }
+  std::string_view name() const noexcept override { return "posix_aio"; }
+  engine_traits traits() const noexcept override { return {.needs_nonblocking = true}; }
+
+ private:
+  struct slot {
+    operation* reader = nullptr;
+    operation* writer = nullptr;
+    interest watched = interest::none;
+  };
+  // A copy in a helper's hands. Few are enough: each takes microseconds.
+  struct copy {
+    operation* op = nullptr;
+    std::unique_ptr<aiocb> control = std::make_unique<aiocb>();
+  };
+
+  static started done(operation& op, int r) noexcept {
+    op.outcome = r;
+    return started::done;
+  }
+
+  // Sends are tried at once, the others wait for their descriptor first.
+  started do_start(operation& op) noexcept override {
+    if (op.fd < 0) return done(op, -EBADF);
+    if (!grow(op.fd)) return done(op, -ENOMEM);
+    if (op.kind == op_kind::send) return hand_over(op);
+    if (op.kind == op_kind::connect) {
+      if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);
+    }
+    return park(op);
+  }
+
+  started park(operation& op) noexcept {
+    slot& s = at(op.fd);
+    const interest want = interest_of(op);
+    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) && !(has(want, interest::write) && s.writer),
+                  "one receive and one send may be pending on a descriptor");
+    if (has(want, interest::read)) s.reader = &op;
+    if (has(want, interest::write)) s.writer = &op;
+    const int r = watch(op.fd);
+    if (r == 0) return started::pending;
+    unpark(op);
+    return done(op, r);
+  }
+
+  void unpark(const operation& op) noexcept {
+    slot& s = at(op.fd);
+    if (s.reader == &op) s.reader = nullptr;
+    if (s.writer == &op) s.writer = nullptr;
+    static_cast<void>(watch(op.fd));
+  }
+
+  int watch(int fd) noexcept {
+    slot& s = at(fd);
+    const interest want = (s.reader ? interest::read : interest::none) |
+                          (s.writer ? interest::write : interest::none);
+    if (want == s.watched) return 0;
+    const int r = poller_->update({fd, 0}, s.watched, want);
+    if (r == 0) s.watched = want;
+    return r;
+  }
+
+  // Phase 2: a free control block, or again in the next turn, when some will be free.
+  started hand_over(operation& op) noexcept {
+    copy* const c = free_copy();
+    if (!c) return continue_later(op), started::pending;
+    if (op.picks_buffer) {
+      buffer_pool* const pool = buffers();
+      if (!pool) return done(op, -ENOMEM);
+      op.data = pool->take();
+      if (!op.data) return done(op, -ENOBUFS);
+    }
+    *c->control = aiocb{};
+    c->control->aio_fildes = op.fd;
+    c->control->aio_buf = op.data + op.moved;
+    c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
+    c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
+    const int r = op.kind == op_kind::recv ? os().aio_read(c->control.get()) : os().aio_write(c->control.get());
+    if (r == 0) {
+      c->op = &op;
+      ++copies_in_flight_;
+      return started::pending;
+    }
+    give_back(op);
+    if (r == -EAGAIN) return continue_later(op), started::pending;  // out of helpers for now
+    return done(op, r);
+  }
+
+  copy* free_copy() noexcept {
+    const auto c = std::find_if(copies_.begin(), copies_.end(), [](const copy& x) { return !x.op; });
+    return c == copies_.end() ? nullptr : &*c;
+  }
+
+  void give_back(operation& op) noexcept {
+    if (op.picks_buffer && op.data) buffers()->give(std::exchange(op.data, nullptr));
+  }
+
+  // A copy cannot be stopped, and need not: it does not wait.
+  void do_cancel(operation& op) noexcept override {
+    if (in_flight(op)) return;
+    unpark(op);
+    finish(op, -ECANCELED);
+  }
+
+  bool in_flight(const operation& op) const noexcept {
+    return std::any_of(copies_.begin(), copies_.end(), [&](const copy& c) { return c.op == &op; });
+  }
+
+  // A helper must not find the number used again.
+  void do_close(int fd) noexcept override {
+    for (const copy& c : copies_) {
+      while (c.op && c.control->aio_fildes == fd) collect(nullptr);
+    }
+    if (fd >= 0 && static_cast<std::size_t>(fd) < slots_.size()) {
+      IOLITE_ASSERT(!at(fd).reader && !at(fd).writer, "operations are cancelled before their descriptor is closed");
+    }
+    os().close(fd);
+  }
+
+  void do_wait(clock::time_point until) noexcept override {
+    clock::duration left = for_ever;
+    if (until == clock::time_point::min()) left = clock::duration::zero();
+    else if (until != never) left = std::max(until - now(), clock::duration::zero());
+    if (copies_in_flight_ > 0) {
+      const auto ns = std::min<std::int64_t>(left.count(), 100'000'000);
+      const timespec t{0, ns < 1'000'000'000 ? ns : 999'999'999};
+      collect(&t);
+      left = clock::duration::zero();
+    }
+    if (poller_->wait(left) <= 0) return;
+    for (const poll_event& e : poller_->events()) {
+      if (e.token.fd == wake_.fd()) {
+        wake_.drain();
+        continue;
+      }
+      if (operation* op = has(e.ready, interest::read) ? at(e.token.fd).reader : nullptr) go_on(*op);
+      if (operation* op = has(e.ready, interest::write) ? at(e.token.fd).writer : nullptr) go_on(*op);
+    }
+  }
+
+  // Its descriptor is ready.
+  void go_on(operation& op) noexcept {
+    const bool copies = op.kind == op_kind::recv || op.kind == op_kind::send;
+    const int r = copies ? 0 : perform_on(*this, op, wait_in_call::no);
+    if (r == -EAGAIN) return;
+    unpark(op);
+    if (!copies) finish(op, r);
+    else if (hand_over(op) == started::done) finish(op, op.outcome);
+  }
+
+  // Waits for one of the copies, then reports all that are done.
+  void collect(const timespec* timeout) noexcept {
+    std::array<const aiocb*, copies_max> list{};
+    int n = 0;
+    for (const copy& c : copies_) {
+      if (c.op) list[static_cast<std::size_t>(n++)] = c.control.get();
+    }
+    static_cast<void>(os().aio_suspend(list.data(), n, timeout));
+    for (copy& c : copies_) {
+      if (!c.op || os().aio_error(c.control.get()) == EINPROGRESS) continue;
+      operation& op = *std::exchange(c.op, nullptr);
+      --copies_in_flight_;
+      const int error = os().aio_error(c.control.get());
+      const long moved = os().aio_return(c.control.get());
+      report(op, error > 0 ? -error : static_cast<int>(moved));
+    }
+  }
+
+  void report(operation& op, int r) noexcept {
+    if (r <= 0) give_back(op);
+    if (r == -EAGAIN && op.cancel_requested) r = -ECANCELED;
+    if (r == -EAGAIN || r == -EINTR) {
+      if (park(op) == started::done) finish(op, op.outcome);
+    } else {
+      finish(op, r);
+    }
+  }
+
+  void do_wake() noexcept override { wake_.signal(); }
+
+  slot& at(int fd) noexcept { return slots_[static_cast<std::size_t>(fd)]; }
+  bool grow(int fd) noexcept {
+    if (static_cast<std::size_t>(fd) < slots_.size()) return true;
+    try {
+      slots_.resize(static_cast<std::size_t>(fd) * 2 + 64);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+
+  static constexpr std::size_t copies_max = 64;
+
+  const std::unique_ptr<poller> poller_;
+  wake_descriptor wake_;
+  std::vector<slot> slots_;
+  std::array<copy, copies_max> copies_{};
+  int copies_in_flight_ = 0;
+};
+
+}  // namespace
+
+made_engine make_posix_aio(kernel& os, std::unique_ptr<poller> p) {
+  wake_descriptor wake(os);
+  if (wake.fd() < 0) return {nullptr, wake.fd()};
+  auto it = std::make_unique<posix_aio_engine>(os, std::move(p), std::move(wake));
+  if (const int r = it->prepare(); r < 0) return {nullptr, r};
+  return {std::move(it), 0};
+}
+
+}  // namespace iolite

@@ -1,0 +1,231 @@
+// Any poller becomes an engine: R. Stevens' second to fourth model. See select(2), poll(2), epoll(7).
+//
+// The idea: a descriptor is registered once and stays so; what events have told about it is remembered,
+// so that no receive is made that is known to say EAGAIN and nothing is asked that the facility will
+// tell anyhow. Events are hints: the call itself is always tried, and decides.
+//
+// - `readable`/`writable`: the last thing known. A receive waits unless readable; a send is tried.
+// - A short receive on TCP means drained: the next event tells when more has come (epoll(7), "Questions
+//   and answers"). Not so after a hang-up, whose event may have come before: then it is always tried.
+// - Facilities that report changes (edge) are told everything once; the others exactly who waits.
+#include "core/assert.hpp"
+#include "core/perform.hpp"
+#include "engines/wake.hpp"
+#include "iolite/engine.hpp"
+#include "pollers/poller.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <vector>
+
+namespace iolite {
+namespace {
+
+class readiness_engine final : public engine {
+ public:
+  readiness_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
+      : engine(os), poller_(std::move(p)), facility_(poller_->traits()), wake_(std::move(w)) {}
+  ~readiness_engine() override { shut_down(); }
+
+  // Watches the descriptor that ends a wait. 0 or -errno.
+  int prepare() noexcept {
+    if (!grow(wake_.fd())) return -ENOMEM;
+    return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
+  }
+  std::string_view name() const noexcept override { return poller_->name(); }
+  engine_traits traits() const noexcept override {
+    return {.needs_nonblocking = true, .fd_limit = facility_.fd_limit};
+  }
+
+ private:
+  struct slot {
+    operation* reader = nullptr;
+    operation* writer = nullptr;
+    std::uint32_t generation = 0;
+    interest watched = interest::none;
+    bool readable = false;
+    bool writable = true;
+    bool hung_up = false;   // an end or an error is known: always try
+    bool unwatchable = false;  // a regular file: always ready
+  };
+
+  started do_start(operation& op) noexcept override {
+    if (op.fd < 0) return done(op, -EBADF);
+    if (!grow(op.fd)) return done(op, -ENOMEM);
+    slot& s = at(op.fd);
+    if (may_try(s, op)) {
+      const int r = attempt(s, op);
+      if (r != -EAGAIN) return done(op, r);
+    }
+    return park(s, op);
+  }
+
+  static started done(operation& op, int r) noexcept {
+    op.outcome = r;
+    return started::done;
+  }
+
+  static bool may_try(const slot& s, const operation& op) noexcept {
+    switch (op.kind) {
+      case op_kind::recv:
+      case op_kind::accept: return s.readable || s.unwatchable;
+      case op_kind::send: return s.writable || s.unwatchable;
+      case op_kind::connect: return true;
+      default: return false;  // ready: asked once it is watched, see park()
+    }
+  }
+
+  int attempt(slot& s, operation& op) noexcept {
+    const std::size_t asked = op.size - op.moved;
+    const int r = perform_on(*this, op, wait_in_call::no);
+    if (op.kind == op_kind::recv || op.kind == op_kind::accept) {
+      const bool drained = op.short_is_empty && r > 0 && static_cast<std::size_t>(r) < asked;
+      s.readable = r != -EAGAIN && (!drained || s.hung_up);
+    } else if (op.kind == op_kind::send) {
+      s.writable = r != -EAGAIN;
+    }
+    return r;
+  }
+
+  started park(slot& s, operation& op) noexcept {
+    const interest want = interest_of(op);
+    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) && !(has(want, interest::write) && s.writer),
+                  "one receive and one send may be pending on a descriptor");
+    if (has(want, interest::read)) s.reader = &op;
+    if (has(want, interest::write)) s.writer = &op;
+    const bool was_watched = s.watched != interest::none;
+    int r = watch(s, op.fd);
+    // What was ready before it was watched is told by no later change: look once. A foreign
+    // descriptor may have been used meanwhile: look each time.
+    const bool first_look = facility_.edge_only && !was_watched;
+    if (r == 0 && !first_look && !s.unwatchable && op.kind != op_kind::ready) return started::pending;
+    if (r == 0) r = attempt(s, op);
+    if (r == -EAGAIN && !s.unwatchable) return started::pending;
+    unpark(s, op);
+    return done(op, r);
+  }
+
+  void unpark(slot& s, const operation& op) noexcept {
+    if (s.reader == &op) s.reader = nullptr;
+    if (s.writer == &op) s.writer = nullptr;
+    // A foreign descriptor may be closed without our knowledge: it stays registered only while waited for.
+    if (op.kind == op_kind::ready && op.fd >= 0 && !s.reader && !s.writer) drop(s, op.fd);
+    else static_cast<void>(watch(s, op.fd));
+  }
+
+  // Registers what is wanted. 0 or -errno.
+  int watch(slot& s, int fd) noexcept {
+    const interest waiting = (s.reader ? interest::read : interest::none) |
+                             (s.writer ? interest::write : interest::none);
+    interest want = waiting;
+    if (facility_.edge || facility_.edge_only) {
+      if (s.watched != interest::none || waiting == interest::none) return 0;
+      want = facility_.edge ? interest::both | interest::edge : interest::both;
+    }
+    if (want == s.watched || s.unwatchable) return 0;
+    const int r = poller_->update({fd, s.generation}, s.watched, want);
+    if (r == -EPERM) return s.unwatchable = true, 0;  // a regular file, on epoll(7)
+    if (r == 0) s.watched = want;
+    return r;
+  }
+
+  void drop(slot& s, int fd) noexcept {
+    if (s.watched != interest::none) poller_->update({fd, s.generation}, s.watched, interest::none);
+    s = slot{.generation = s.generation + 1};
+  }
+
+  void do_close(int fd) noexcept override {
+    if (fd >= 0 && index(fd) < slots_.size()) {
+      slot& s = at(fd);
+      IOLITE_ASSERT(!s.reader && !s.writer, "operations are cancelled before their descriptor is closed");
+      drop(s, fd);
+    }
+    os().close(fd);
+  }
+
+  void do_cancel(operation& op) noexcept override {
+    unpark(at(op.fd), op);
+    finish(op, -ECANCELED);
+  }
+
+  void do_wait(clock::time_point until) noexcept override {
+    clock::duration timeout = for_ever;
+    if (until == clock::time_point::min()) timeout = clock::duration::zero();
+    else if (until != never) timeout = std::max(until - now(), clock::duration::zero());
+    const int n = poller_->wait(timeout);
+    if (n < 0 && n != -EINTR) {
+      // Out of memory for a moment, or a fault that stays: then nothing can ever complete.
+      IOLITE_ASSERT(++failed_waits_ < 1000, "the poller cannot wait any more");
+      return;
+    }
+    failed_waits_ = 0;
+    if (n > 0) {
+      for (const poll_event& e : poller_->events()) handle(e);
+    }
+  }
+
+  void handle(const poll_event& e) noexcept {
+    if (e.token.fd == wake_.fd()) {
+      if (!facility_.candidates || woken()) wake_.drain();
+      return;
+    }
+    slot* s = &at(e.token.fd);
+    if (s->generation != e.token.generation) {
+      ++stats_.stale_events;
+      return;
+    }
+    if (e.hang_up) s->hung_up = true;
+    const interest ready = e.hang_up ? interest::both : e.ready;
+    if (has(ready, interest::read)) s->readable = true;
+    if (has(ready, interest::write)) s->writable = true;
+    if (operation* op = has(ready, interest::read) ? s->reader : nullptr) retry(*op);
+    s = &at(e.token.fd);  // retry() may have made the table grow, or closed nothing but waited anew
+    if (s->generation != e.token.generation) return;
+    if (operation* op = has(ready, interest::write) ? s->writer : nullptr) retry(*op);
+  }
+
+  void retry(operation& op) noexcept {
+    slot& s = at(op.fd);
+    const int r = attempt(s, op);
+    if (r == -EAGAIN) {
+      if (!facility_.candidates) ++stats_.spurious_events;
+      return;
+    }
+    unpark(s, op);
+    finish(op, r);
+  }
+
+  void do_wake() noexcept override { wake_.signal(); }
+
+  // --- the table, by descriptor ---
+  static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
+  slot& at(int fd) noexcept { return slots_[index(fd)]; }
+  bool grow(int fd) noexcept {
+    if (index(fd) < slots_.size()) return true;
+    try {
+      slots_.resize(index(fd) * 2 + 64);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+
+  const std::unique_ptr<poller> poller_;
+  const poller_traits facility_;
+  wake_descriptor wake_;
+  std::vector<slot> slots_;
+  int failed_waits_ = 0;  // in a row
+};
+
+}  // namespace
+
+made_engine make_readiness(kernel& os, std::unique_ptr<poller> p) {
+  wake_descriptor wake(os);
+  if (wake.fd() < 0) return {nullptr, wake.fd()};
+  auto it = std::make_unique<readiness_engine>(os, std::move(p), std::move(wake));
+  if (const int r = it->prepare(); r < 0) return {nullptr, r};
+  return {std::move(it), 0};
+}
+
+}  // namespace iolite

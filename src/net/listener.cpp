@@ -1,0 +1,169 @@
+// See listener.hpp.
+#include "iolite/listener.hpp"
+
+#include "core/assert.hpp"
+#include "iolite/engine.hpp"
+#include "kernel/kernel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <utility>
+
+namespace iolite {
+namespace {
+
+error explain(const endpoint& at, int r) {
+  std::string line = "cannot listen on " + at.to_string() + ": ";
+  switch (-r) {
+    case EADDRINUSE:
+      line += "the address is in use; stop who uses it, or choose another port (0 lets the system choose)";
+      break;
+    case EADDRNOTAVAIL: line += "this machine has no such address"; break;
+    case EACCES:
+      line += at.is_unix() ? "no permission to make the socket file; choose a directory you may write to"
+                           : "no permission; ports below 1024 need privileges, choose a higher one";
+      break;
+    case ENOENT: line += "the directory does not exist"; break;
+    case EAFNOSUPPORT: line += "this kernel has no support for such addresses"; break;
+    case EMFILE: line += "no descriptor is free; raise `ulimit -n`"; break;
+    default: line += std::system_category().message(-r);
+  }
+  return {std::error_code(-r, std::system_category()), std::move(line)};
+}
+
+int set(kernel& os, int fd, int level, int name, int value) noexcept {
+  return os.setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept {
+  if (!tcp) return 0;
+  if (const int r = set(os, fd, SOL_SOCKET, SO_REUSEADDR, 1); r < 0) return r;
+  if (o.reuse_port) {
+    if (const int r = set(os, fd, SOL_SOCKET, SO_REUSEPORT, 1); r < 0) return r;
+  }
+  if (const int r = set(os, fd, IPPROTO_TCP, TCP_NODELAY, o.nodelay ? 1 : 0); r < 0) return r;
+  if (o.keepalive_idle > clock::duration::zero()) {
+    const auto s = std::chrono::ceil<std::chrono::seconds>(o.keepalive_idle).count();
+    if (const int r = set(os, fd, SOL_SOCKET, SO_KEEPALIVE, 1); r < 0) return r;
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(std::min<std::int64_t>(s, 32767))); r < 0) return r;
+  }
+  if (o.user_timeout > clock::duration::zero()) {
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(o.user_timeout).count();
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min<std::int64_t>(ms, INT32_MAX))); r < 0) return r;
+  }
+  return 0;
+}
+
+// A socket file nobody listens on any more: a server that was killed left it.
+bool is_left_behind(kernel& os, const endpoint& at) noexcept {
+  const int fd = os.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  const int r = os.connect(fd, static_cast<const sockaddr*>(at.native()), static_cast<socklen_t>(at.native_bytes()));
+  os.close(fd);
+  return r == -ECONNREFUSED;
+}
+
+int bind(kernel& os, int fd, const endpoint& at) noexcept {
+  const auto once = [&] {
+    return os.bind(fd, static_cast<const sockaddr*>(at.native()), static_cast<socklen_t>(at.native_bytes()));
+  };
+  int r = once();
+  if (r == -EADDRINUSE && at.is_unix() && at.path().front() != '@' && is_left_behind(os, at)) {
+    os.unlink(at.path().c_str());
+    r = once();
+  }
+  if (at.is_unix()) return r;
+  constexpr timespec pause{0, 5'000'000};
+  for (int tries = 0; r == -EADDRINUSE && at.port() != 0 && tries < 20; ++tries) {
+    os.nanosleep(&pause);
+    r = once();
+  }
+  return r;
+}
+
+endpoint local_of(kernel& os, int fd) noexcept {
+  sockaddr_storage a{};
+  socklen_t n = sizeof a;
+  if (fd < 0 || os.getsockname(fd, reinterpret_cast<sockaddr*>(&a), &n) < 0) return {};
+  return endpoint::from_native(&a, n);
+}
+
+}  // namespace
+
+std::expected<listener, error> listener::open(engine& on, const endpoint& at, const listen_options& options) {
+  kernel& os = on.os();
+  const engine_traits t = on.traits();
+  // Non-blocking but where the kernel waits: a queued connection may vanish between event and call.
+  const bool nonblocking = t.needs_nonblocking || t.blocking;
+  listener l;
+  l.engine_ = &on;
+  l.tcp_ = at.is_tcp();
+  l.fd_ = os.socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
+  int r = l.fd_;
+  if (r >= 0) r = set_options(os, l.fd_, options, l.tcp_);
+  if (r >= 0) r = bind(os, l.fd_, at);
+  l.owns_path_ = r >= 0 && at.is_unix() && !at.path().starts_with('@');
+  if (r >= 0) r = os.listen(l.fd_, options.backlog);
+  if (r < 0) return std::unexpected(explain(at, r));
+  return l;
+}
+
+listener listener::adopt(engine& on, int fd) noexcept {
+  listener l;
+  l.engine_ = &on;
+  l.fd_ = fd;
+  l.tcp_ = local_of(on.os(), fd).is_tcp();
+  return l;
+}
+
+listener::listener(listener&& other) noexcept { *this = std::move(other); }
+
+listener& listener::operator=(listener&& other) noexcept {
+  if (this == &other) return *this;
+  close();
+  IOLITE_ASSERT(!other.accepting_, "a listener is moved only while nothing is pending on it");
+  engine_ = other.engine_;
+  fd_ = std::exchange(other.fd_, -1);
+  tcp_ = other.tcp_;
+  owns_path_ = std::exchange(other.owns_path_, false);
+  return *this;
+}
+
+void listener::close() noexcept {
+  if (fd_ < 0) return;
+  if (auto* op = std::exchange(accepting_, nullptr)) op->from_ = nullptr, engine_->cancel(*op);
+  if (std::exchange(owns_path_, false)) engine_->os().unlink(local().path().c_str());
+  engine_->close(std::exchange(fd_, -1));
+}
+
+int listener::release() noexcept {
+  IOLITE_ASSERT(!accepting_, "a listener is released only while nothing is pending on it");
+  owns_path_ = false;
+  return std::exchange(fd_, -1);
+}
+
+endpoint listener::local() const noexcept { return fd_ < 0 ? endpoint() : local_of(engine_->os(), fd_); }
+
+accept_operation::accept_operation(listener& from) noexcept : from_(&from), tcp_(from.tcp_) {
+  kind = op_kind::accept;
+}
+
+bool accept_operation::begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept {
+  IOLITE_ASSERT(!from_->accepting_, "two tasks accept from one listener at a time");
+  IOLITE_ASSERT(c.on == from_->engine_ || c.on->traits().blocking,
+                "a listener is used on the engine it belongs to");
+  fd = from_->fd_;
+  from_->accepting_ = this;
+  return begin(h, c);
+}
+
+result<stream> accept_operation::await_resume() noexcept {
+  if (from_ && from_->accepting_ == this) from_->accepting_ = nullptr;
+  const int r = end();
+  if (r < 0) return failure(r);
+  return stream(*on, r, tcp_);
+}
+
+}  // namespace iolite
