@@ -386,15 +386,16 @@ void iolite_selector::bury(int fd) noexcept {
 }
 
 // The kernel's list names files that no number leads to any more, so they cannot be taken out of it.
-// They would end every wait at once. A new list has only those that are alive.
+// They would end every wait at once. So the list is emptied, and filled with those that are alive.
 void iolite_selector::start_anew() noexcept {
-  made_poller made = facility_.entry->make(os_, facility_.options);
-  if (!made.it || made.it->update({wake_read_, 0}, interest::none, interest::read) < 0) {
-    const timespec t = to_timespec(slice);  // no descriptor left for it: better slow than busy
+  int r = poller_->clear();
+  if (r == -ENOTSUP) return;
+  if (r == 0) r = poller_->update({wake_read_, 0}, interest::none, interest::read);
+  if (r < 0) {  // no descriptor or memory left for it: better slow than busy
+    const timespec t = to_timespec(slice);
     os_.nanosleep(&t);
     return;
   }
-  poller_ = std::move(made.it);
   for (std::size_t i = 0; i < table_.size(); ++i) {
     watched& w = table_[i];
     if (w.wanted == interest::none || w.dead) continue;

@@ -31,7 +31,8 @@
  * "signal" sends the real-time signal SIGRTMIN + 4, and SIGIO when the kernel's queue is full, to the
  * thread that waits, from its first wait on; another signal is named as "signal:40". Both are
  * blocked in that thread alone, until the selector is closed by it; a child of fork(2) has them as
- * they were before; posix_spawn(3) and system(3) hand the mask on. One thread must not use
+ * they were before, but what that thread
+ * starts by pthread_create(3), posix_spawn(3) or system(3) has its mask. One thread must not use
  * sigwait(3) for them beside, and descriptors of one open file must not be watched by two threads.
  * Descriptors that send no signals, eventfd(2) for one, are seen within 20 ms. */
 #ifndef IOLITE_SELECTOR_H
@@ -107,9 +108,9 @@ int iolite_selector_wait(iolite_selector* s, iolite_ready* out, int max,
 int iolite_selector_wake(iolite_selector* s) IOLITE_NOEXCEPT;
 
 /* A descriptor that is readable when a wait would return something, to nest in another loop; or
- * -ENOTSUP. It stays the selector's. Wait with timeout 0 until less than `max` is returned. The
- * number changes when a descriptor was closed, without a remove, while a duplicate kept its file
- * alive: the facility has to be opened anew then. */
+ * -ENOTSUP. It stays the selector's. Wait with timeout 0 until less than `max` is returned. A loop
+ * on epoll(7) has to add it again when a descriptor was closed without a remove while a duplicate
+ * kept its file alive: the set under this number is a new one then. */
 int iolite_selector_fd(const iolite_selector* s) IOLITE_NOEXCEPT;
 
 /* The facility's name, never "best". A static string; "" for a null selector. */

@@ -11,7 +11,7 @@ namespace iolite {
 #define IOLITE_CALLS(X)                                                                        \
   X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(socketpair)                  \
   X(getsockname) X(getpeername) X(setsockopt) X(getsockopt) X(recv) X(send)                    \
-  X(open) X(close) X(read) X(write) X(fcntl) X(dup) X(unlink) X(pipe2)                \
+  X(open) X(close) X(read) X(write) X(fcntl) X(dup) X(dup3) X(unlink) X(pipe2)                \
   X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait)                                \
   X(kqueue) X(kevent)                                                                          \
   X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep)                           \

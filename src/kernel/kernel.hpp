@@ -83,6 +83,7 @@ class kernel {
   long write(int fd, const void* p, std::size_t n) noexcept { return word(call::write, fd, p, n); }
   int fcntl(int fd, int command, long argument = 0) noexcept { return to_int(call::fcntl, fd, command, argument); }
   int dup(int fd) noexcept { return to_int(call::dup, fd); }  // close-on-exec
+  int dup3(int fd, int onto, int flags) noexcept { return to_int(call::dup3, fd, onto, flags); }
   int unlink(const char* path) noexcept { return to_int(call::unlink, path); }
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }
 
@@ -142,5 +143,7 @@ class kernel {
 
 // Ends this process at once, as _exit(2), having added its call counts to the shared ones.
 [[noreturn]] void exit_process(int status) noexcept;
+// The same without the counts: from a signal handler.
+[[noreturn]] void abandon_process(int status) noexcept;
 
 }  // namespace iolite

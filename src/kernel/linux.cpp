@@ -159,6 +159,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::write: return ::write(I(0), P(const void, 1), N(2));
     case call::fcntl: return ::fcntl(I(0), I(1), a.word[2]);
     case call::dup: return ::fcntl(I(0), F_DUPFD_CLOEXEC, 0);
+    case call::dup3: return ::dup3(I(0), I(1), I(2));
     case call::unlink: return ::unlink(P(const char, 0));
     case call::pipe2: return ::pipe2(P(int, 0), I(1));
     case call::select: return ::select(I(0), P(fd_set, 1), P(fd_set, 2), P(fd_set, 3), P(timeval, 4));
@@ -245,5 +246,7 @@ void exit_process(int status) noexcept {
   }
   ::_exit(status);
 }
+
+void abandon_process(int status) noexcept { ::_exit(status); }
 
 }  // namespace iolite

@@ -6,6 +6,7 @@
 
 #include "pollers/watch_list.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 namespace iolite {
@@ -38,6 +39,16 @@ class epoll_poller final : public poller {
     if (has(after, interest::oneshot)) e.events |= EPOLLONESHOT;
     e.data.u64 = std::uint64_t{t.generation} << 32 | static_cast<std::uint32_t>(t.fd);
     return os_.epoll_ctl(ep_, before == interest::none ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, t.fd, &e);
+  }
+
+  // A duplicate (of dup(2), of fork(2)) keeps a closed descriptor's entry, which no number reaches any
+  // more: epoll(7), question 6. The number of the set stays, for whoever has nested it.
+  int clear() noexcept override {
+    const int fresh = os_.epoll_create1(EPOLL_CLOEXEC);
+    if (fresh < 0) return fresh;
+    const int r = os_.dup3(fresh, ep_, O_CLOEXEC);
+    os_.close(fresh);
+    return r < 0 ? r : 0;
   }
 
   int wait(clock::duration timeout) noexcept override {

@@ -47,8 +47,9 @@ poll_event from_poll(watch_token t, unsigned bits) noexcept {
 
 int check_open(kernel& os, int fd) noexcept {
   pollfd one{fd, 0, 0};
-  const int r = os.poll(&one, 1, 0);
-  if (r < 0) return r == -EINTR ? 0 : r;
+  int r = -EINTR;
+  while (r == -EINTR) r = os.poll(&one, 1, 0);
+  if (r < 0) return r;
   return fd < 0 || one.revents & POLLNVAL ? -EBADF : 0;
 }
 

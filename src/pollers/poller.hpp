@@ -8,6 +8,7 @@
 #include "iolite/interest.hpp"
 #include "kernel/kernel.hpp"
 
+#include <cerrno>
 #include <ctime>
 #include <memory>
 #include <span>
@@ -56,6 +57,10 @@ class poller {
   // 0 or -errno; removing a descriptor that is closed already succeeds. Level-triggered unless
   // `after` has edge (and the traits allow it).
   virtual int update(watch_token t, interest before, interest after) noexcept = 0;
+
+  // Empties the list without naming who is in it, where a list in the kernel can outlive the
+  // descriptors; native_handle() stays the same. -ENOTSUP where it cannot.
+  virtual int clear() noexcept { return -ENOTSUP; }
 
   // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
   // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal

@@ -60,6 +60,7 @@ class signal_poller final : public poller {
   ~signal_poller() override {
     if (os_.getpid() != pid_) return;  // a child: O_ASYNC is on files it shares with its parent
     for (const pollfd& p : watched_.fds()) disarm(p.fd);
+    ++here.disarmed;
     leave();
   }
 
@@ -201,6 +202,7 @@ int signal_poller::take_over() noexcept {
     else if (r < 0) return owner_ = 0, r;
   }
   disarmed_ = here.disarmed;
+  ++here.taken;  // another poller may share a file that was just without its signal
   return 0;
 }
 
@@ -241,18 +243,16 @@ int signal_poller::enter() noexcept {
 // default action of each of them ends the program.
 void signal_poller::leave() noexcept {
   if (std::ranges::find(entered_, this_thread()) == entered_.end()) return;
-  sigset_t set;
+  sigset_t set, left = set_;
   sigemptyset(&set);
   for (const int s : signals_) {
     const auto i = static_cast<std::size_t>(s);
-    if (--here.pollers[i] == 0 && here.ours[i]) {
-      sigaddset(&set, s);
-      here.ours[i] = false;
-    }
+    if (--here.pollers[i] > 0) sigdelset(&left, s);
+    else if (std::exchange(here.ours[i], false)) sigaddset(&set, s);
   }
   constexpr timespec at_once{};
   siginfo_t info{};
-  while (os_.sigtimedwait(&set, &info, &at_once) > 0) {
+  while (os_.sigtimedwait(&left, &info, &at_once) > 0) {
   }
   os_.sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
