@@ -82,11 +82,24 @@ class engine {
 
   // The engine that runs on this thread, or null.
   [[nodiscard]] static engine* current() noexcept;
+  // Makes it `e` for a while.
+  class running_here {
+   public:
+    explicit running_here(engine& e) noexcept;
+    running_here(const running_here&) = delete;
+    running_here& operator=(const running_here&) = delete;
+    ~running_here();
+
+   private:
+    engine* const outer_;
+  };
 
   // --- any thread ---
 
   // Completes an `event` operation with `result`. For whoever took it off its event_source.
   void post(operation& op, int result) noexcept;
+  // The same, never at once: also from a signal handler, which may have interrupted the loop.
+  void post_later(operation& op, int result) noexcept;
   // Ends a wait of this engine early; coalesced.
   void wake() noexcept;
   // Asks every operation of the root scope to end early, as scope::cancel() does.

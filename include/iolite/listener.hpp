@@ -33,6 +33,8 @@ class listener {
   // The next connection. Connections that died in the queue are passed over; EMFILE, ENFILE, ENOBUFS
   // and ENOMEM come out. One accept may be pending at a time.
   [[nodiscard]] accept_operation accept() noexcept;
+  // Accepted sockets block, for an engine on another thread that wants them so.
+  void give_blocking_sockets(bool on) noexcept { gives_blocking_ = on; }
   // A pending accept ends with std::errc::operation_canceled. A unix path is removed by whom bound it.
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
@@ -48,6 +50,7 @@ class listener {
   int fd_ = -1;
   bool tcp_ = false;
   bool owns_path_ = false;
+  bool gives_blocking_ = false;
   accept_operation* accepting_ = nullptr;  // pending, or null
 };
 

@@ -43,6 +43,7 @@ struct operation {
   bool all : 1 = false;              // complete only once `size` bytes have moved
   bool picks_buffer : 1 = false;     // recv: the engine lends a buffer of its pool, late
   bool short_is_empty : 1 = false;   // recv: fewer bytes than asked for means no more for now (TCP)
+  bool gives_blocking : 1 = false;  // accept: the new socket blocks, whatever this engine needs
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
   bool starved : 1 = false;     // waits for a buffer of the pool

@@ -42,6 +42,10 @@ engine::~engine() {
 
 engine* engine::current() noexcept { return current_engine; }
 
+engine::running_here::running_here(engine& e) noexcept
+    : outer_(std::exchange(current_engine, &e)) {}
+engine::running_here::~running_here() { current_engine = outer_; }
+
 clock::time_point engine::now() const noexcept { return os_.now(); }
 
 buffer_pool* engine::buffers() noexcept {
@@ -197,13 +201,12 @@ void engine::buffer_returned() noexcept {
 void engine::run() noexcept {
   IOLITE_ASSERT(!running_, "run() is not called from inside itself");
   check_owner();
-  engine* const outer = std::exchange(current_engine, this);
+  const running_here here(*this);
   running_ = true;
   inline_left_ = inline_budget_;
   while (tasks_ > 0) turn();
   do_flush();
   running_ = false;
-  current_engine = outer;
 }
 
 // Each step handles what was there when it began, so a turn is bounded and nobody starves.
@@ -253,7 +256,11 @@ void engine::expire() noexcept {
 // --- other threads ---
 
 void engine::post(operation& op, int result) noexcept {
-  if (current_engine == this) return finish(op, result);
+  if (current_engine == this) finish(op, result);
+  else post_later(op, result);
+}
+
+void engine::post_later(operation& op, int result) noexcept {
   op.outcome = result;
   op.next = posted_.load(std::memory_order_relaxed);
   while (!posted_.compare_exchange_weak(op.next, &op, std::memory_order_release,

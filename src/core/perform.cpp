@@ -61,7 +61,7 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
 }
 
 int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
-  const bool nonblocking = on.traits().needs_nonblocking;
+  const bool nonblocking = on.traits().needs_nonblocking && !op.gives_blocking;
   if (!op.picks_buffer) return perform(on.os(), op, wait, nonblocking);
   buffer_pool* const pool = on.buffers();
   if (!pool) return -ENOMEM;

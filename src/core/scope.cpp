@@ -86,6 +86,7 @@ void scope::start_here(task<void> child) {
     ++live_;
   }
   on_.task_started();
+  const engine::running_here here(on_);  // the first task starts before the loop does
   runner::run(*this, std::move(child));
 }
 

@@ -154,6 +154,9 @@ class readiness_engine final : public engine {
     if (until == clock::time_point::min()) timeout = clock::duration::zero();
     else if (until != never) timeout = std::max(until - now(), clock::duration::zero());
     const int n = poller_->wait(timeout);
+    // A facility of signals is not told of what this process does to its own descriptors, as
+    // shutdown(2): who does so wakes us, and all that wait look again.
+    if (n == -EINTR && facility_.edge_only) retry_all();
     if (n < 0 && n != -EINTR) {
       // Out of memory for a moment, or a fault that stays: then nothing can ever complete.
       IOLITE_ASSERT(++failed_waits_ < 1000, "the poller cannot wait any more");
@@ -168,6 +171,7 @@ class readiness_engine final : public engine {
   void handle(const poll_event& e) noexcept {
     if (e.token.fd == wake_.fd()) {
       if (!facility_.candidates || woken()) wake_.drain();
+      if (facility_.edge_only) retry_all();
       return;
     }
     slot* s = &at(e.token.fd);
@@ -194,6 +198,13 @@ class readiness_engine final : public engine {
     }
     unpark(s, op);
     finish(op, r);
+  }
+
+  void retry_all() noexcept {
+    for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
+      if (operation* op = slots_[fd].reader) retry(*op);
+      if (operation* op = slots_[fd].writer) retry(*op);
+    }
   }
 
   void do_wake() noexcept override { wake_.signal(); }

@@ -128,6 +128,7 @@ listener& listener::operator=(listener&& other) noexcept {
   fd_ = std::exchange(other.fd_, -1);
   tcp_ = other.tcp_;
   owns_path_ = std::exchange(other.owns_path_, false);
+  gives_blocking_ = other.gives_blocking_;
   return *this;
 }
 
@@ -148,6 +149,7 @@ endpoint listener::local() const noexcept { return fd_ < 0 ? endpoint() : local_
 
 accept_operation::accept_operation(listener& from) noexcept : from_(&from), tcp_(from.tcp_) {
   kind = op_kind::accept;
+  gives_blocking = from.gives_blocking_;
 }
 
 bool accept_operation::begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept {

@@ -1,0 +1,66 @@
+// See connections.hpp.
+#include "serve/connections.hpp"
+
+#include <utility>
+
+namespace iolite {
+
+connection_table::entry::entry(connection_table& table, int fd) noexcept
+    : table_(table), fd_(fd) {
+  const std::lock_guard hold(table_.lock_);
+  next_ = table_.first_;
+  if (next_) next_->prev_ = this;
+  table_.first_ = this;
+  ++table_.live_;
+  if (table_.draining_ && fd_ >= 0) table_.os_.shutdown(fd_, SHUT_RD);
+}
+
+connection_table::entry::~entry() {
+  const std::lock_guard hold(table_.lock_);
+  (prev_ ? prev_->next_ : table_.first_) = next_;
+  if (next_) next_->prev_ = prev_;
+  --table_.live_;
+  ++table_.ended_;
+  table_.changed_.wake_all();
+}
+
+void connection_table::entry::closing(int) noexcept {
+  const std::lock_guard hold(table_.lock_);
+  fd_ = -1;
+}
+
+void connection_table::entry::runs_on(engine* e, bool alone) noexcept {
+  const std::lock_guard hold(table_.lock_);
+  on_ = e;
+  alone_ = alone;
+}
+
+void connection_table::drain() noexcept {
+  const std::lock_guard hold(lock_);
+  draining_ = true;
+  for (const entry* e = first_; e; e = e->next_) {
+    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RD);
+    if (e->on_) e->on_->wake();  // signal-driven I/O is not told of what this process does itself
+  }
+}
+
+unsigned connection_table::cut() noexcept {
+  const std::lock_guard hold(lock_);
+  for (const entry* e = first_; e; e = e->next_) {
+    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RDWR);
+    if (e->on_ && e->alone_) e->on_->request_cancel();
+  }
+  return std::exchange(cut_, true) ? 0 : live_;
+}
+
+bool connection_table::full() const noexcept {
+  const std::lock_guard hold(lock_);
+  return live_ >= most_;
+}
+
+std::uint64_t connection_table::ended() const noexcept {
+  const std::lock_guard hold(lock_);
+  return ended_;
+}
+
+}  // namespace iolite

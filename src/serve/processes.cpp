@@ -1,0 +1,219 @@
+// The placements over processes: process, prefork. See server.hpp.
+//
+// The supervisor is a loop over poll(2) with nothing inherited by accident: a child closes what is not
+// its own, makes an engine of its own and never returns. Ends of children are read from their pidfd.
+#include "backends.hpp"
+#include "iolite/ready.hpp"
+#include "iolite/scope.hpp"
+#include "iolite/time.hpp"
+#include "serve/server.hpp"
+#include "serve/signals.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/wait.h>
+#include <thread>
+
+namespace iolite {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return "was ended by signal " + std::to_string(WTERMSIG(status));
+  return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+
+}  // namespace
+
+// The status of child `pid`, once it has ended.
+task<int> server::ended(int pid) {
+  int status = 0;
+  const int fd = os_.pidfd_open(pid);
+  while (os_.waitpid(pid, &status, WNOHANG) == 0) {
+    if (fd >= 0) {
+      auto end = ready(fd, interest::read);
+      static_cast<void>(co_await end);
+    } else {  // before Linux 5.3, or no descriptor is free
+      auto pause = sleep(milliseconds(20));
+      static_cast<void>(co_await pause);
+    }
+  }
+  if (fd >= 0) os_.close(fd);
+  std::erase(children_, pid);
+  co_return status;
+}
+
+void server::tell_children(int number) noexcept {
+  for (const int pid : children_) os_.kill(pid, number);
+}
+
+// --- process: a fork for each connection ---
+
+server::outcome server::serve_process() {
+  auto on = make_engine_on(os_, "poll");
+  if (!on) return std::unexpected(on.error());
+  auto listeners = open_listeners(**on, false);
+  if (!listeners) return std::unexpected(listeners.error());
+  const stop_signals signals(os_, *latch_, options_.signals);
+  announce();
+  (*on)->run(accept_for_processes(std::move(*listeners)));
+  return {};
+}
+
+task<void> server::accept_for_processes(std::vector<listener> listeners) {
+  const bool nonblocking = [&] {
+    const auto own = connection_engine();
+    return own && (*own)->traits().needs_nonblocking;
+  }();
+  scope acceptors;
+  scope reapers;
+  const sink take = [&](stream s) { return fork_for(reapers, listeners, std::move(s)); };
+  for (listener& l : listeners) {
+    l.give_blocking_sockets(!nonblocking);
+    acceptors.spawn(accept_all(l, take));
+  }
+  co_await latch_->wait();
+  stopping_ = true;
+  acceptors.cancel();
+  co_await acceptors.join();
+  listeners.clear();
+  tell_children(SIGTERM);
+  auto gone = connections_.none_left();
+  if (!co_await (gone | within(options_.drain_timeout))) {
+    counts_->connections_cancelled += children_.size();
+    tell_children(SIGKILL);
+  }
+  co_await reapers.join();
+}
+
+task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, stream s) {
+  const int pid = os_.fork();
+  if (pid == 0) {
+    for (listener& l : listeners) os_.close(l.native_handle());
+    const int fd = s.native_handle();
+    stop_signals::end_connection_instead(fd);
+    connection_table::entry entry(connections_, fd);
+    run_alone(fd, s.is_tcp(), entry);
+    exit_process(0);
+  }
+  s.close();
+  if (pid < 0) {
+    log_once(cause::child, "no process for a connection, it is closed");
+    co_await pause_accepting(std::error_code(-pid, std::system_category()));
+    co_return;
+  }
+  children_.push_back(pid);
+  reapers.spawn(reap(pid));
+}
+
+task<void> server::reap(int pid) {
+  const connection_table::entry counted(connections_, -1);
+  const int status = co_await ended(pid);
+  if (is_well(status) || stopping_) co_return;
+  ++counts_->handler_failures;
+  log_once(cause::child, "the process of a connection " + how_it_ended(status));
+}
+
+// --- prefork: N processes that accept ---
+
+server::outcome server::serve_prefork() {
+  const bool blocking = model_.engine == "blocking";
+  const unsigned n = options_.workers > 0 ? options_.workers
+                     : blocking           ? 16U
+                                          : std::max(std::thread::hardware_concurrency(), 1U);
+  auto on = make_engine_on(os_, "poll");
+  if (!on) return std::unexpected(on.error());
+  // Opened here and kept: a worker that crashed finds its queue again. Blocking workers share one.
+  std::vector<std::vector<int>> listeners;
+  {
+    const auto shape = make_engine_on(os_, model_.engine, options_.engine);
+    if (!shape) return std::unexpected(shape.error());
+    if (auto r = claim_addresses(**shape); !r) return r;
+    for (unsigned i = 0; i < (blocking ? 1U : n); ++i) {
+      auto opened = open_listeners(**shape, !blocking);
+      if (!opened) return std::unexpected(opened.error());
+      std::vector<int>& fds = listeners.emplace_back();
+      for (listener& l : *opened) fds.push_back(l.release());
+    }
+    listeners.resize(n, listeners.front());
+  }
+  const stop_signals signals(os_, *latch_, options_.signals);
+  announce();
+  (*on)->run(supervise(listeners));
+  return {};
+}
+
+task<void> server::supervise(std::vector<std::vector<int>>& listeners) {
+  scope workers;
+  for (std::size_t i = 0; i < listeners.size(); ++i) workers.spawn(keep_worker(listeners, i));
+  co_await latch_->wait();
+  stopping_ = true;
+  stop_workers_.set();
+  std::vector<int> open;
+  for (const auto& set : listeners) open.insert(open.end(), set.begin(), set.end());
+  std::ranges::sort(open);
+  open.erase(std::ranges::unique(open).begin(), open.end());
+  for (const int fd : open) os_.close(fd);
+  tell_children(SIGTERM);
+  // The workers drain by the same clock; a second more for what they do not control.
+  scope timer;
+  struct late {
+    static task<void> kill(server& s) {
+      auto time_is_up = sleep(s.options_.drain_timeout + std::chrono::seconds(1));
+      if (co_await time_is_up) s.tell_children(SIGKILL);
+    }
+  };
+  timer.spawn(late::kill(*this));
+  co_await workers.join();
+  timer.cancel();
+  co_await timer.join();
+}
+
+// Starts worker `mine` again when it crashes: at once the first time, then more and more slowly.
+task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine) {
+  clock::duration pause = clock::duration::zero();
+  while (!stopping_) {
+    const clock::time_point born = os_.now();
+    const int pid = os_.fork();
+    if (pid == 0) run_worker(listeners, mine);
+    if (pid > 0) {
+      children_.push_back(pid);
+      const int status = co_await ended(pid);
+      if (stopping_) co_return;
+      ++counts_->children_restarted;
+      log_once(cause::child, "a worker " + how_it_ended(status) + "; another is started");
+    } else {
+      log_once(cause::child, "no process for a worker: " + std::system_category().message(-pid));
+    }
+    if (os_.now() - born > std::chrono::seconds(5)) pause = clock::duration::zero();
+    auto stop = stop_workers_.wait();
+    if (pause > clock::duration::zero() && co_await (stop | within(pause))) co_return;
+    pause = std::clamp<clock::duration>(pause * 2, milliseconds(50), std::chrono::seconds(5));
+  }
+}
+
+void server::run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine) noexcept {
+  children_.clear();
+  const std::vector<int>& own = listeners[mine];
+  for (const auto& set : listeners) {
+    for (const int fd : set) {
+      if (std::ranges::find(own, fd) == own.end()) os_.close(fd);
+    }
+  }
+  latch_ = &worker_latch_;
+  stop_signals::ask_instead(*latch_);
+  auto on = make_engine_on(os_, model_.engine, options_.engine);
+  if (!on) {
+    log_once(cause::child, on.error().message);
+    exit_process(1);
+  }
+  std::vector<listener> adopted;
+  for (const int fd : own) adopted.push_back(listener::adopt(**on, fd));
+  (*on)->run(loop(std::move(adopted), until_latch()));
+  exit_process(0);
+}
+
+}  // namespace iolite

@@ -1,0 +1,237 @@
+// See server.hpp: what all placements share.
+#include "serve/server.hpp"
+
+#include "backends.hpp"
+#include "iolite/scope.hpp"
+#include "iolite/time.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <sys/mman.h>
+
+namespace iolite {
+namespace {
+
+using std::chrono::milliseconds;
+
+// An engine that cannot hold descriptors above a limit takes fewer connections: some numbers are taken.
+unsigned connections_allowed(const serve_options& o, const model_choice& m) {
+  constexpr int select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
+  const bool limited = m.engine == "select" && m.placement != placement::thread && m.placement != placement::process;
+  const unsigned most = limited ? std::min<unsigned>(o.connections_max, select_limit) : o.connections_max;
+  return std::max(most, 1U);
+}
+
+std::unexpected<error> refused(std::string message) {
+  return std::unexpected(error{std::make_error_code(std::errc::invalid_argument), std::move(message)});
+}
+
+}  // namespace
+
+server::server(handler h, const serve_options& options, model_choice model)
+    : handler_(std::move(h)), options_(options), model_(std::move(model)), os_(kernel::real()),
+      connections_(os_, connections_allowed(options, model_)) {
+  const long p = os_.mmap(sizeof(serve_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (p < 0 && p > -4096) throw std::bad_alloc();
+  counts_ = new (reinterpret_cast<void*>(p)) serve_counts;
+}
+
+server::~server() { os_.munmap(counts_, sizeof(serve_counts)); }
+
+serve_report server::report() const noexcept {
+  return {counts_->connections, counts_->handler_failures, counts_->accept_pauses,
+          counts_->children_restarted, counts_->connections_cancelled};
+}
+
+// --- addresses ---
+
+server::outcome server::check() const {
+  const bool apart = model_.placement == placement::process || model_.placement == placement::prefork;
+  if (apart && options_.shares_memory) {
+    return refused(model_.model + " shares no memory between connections, and this handler needs it; use " +
+                   (model_.engine == "blocking" ? "blocking/thread" : model_.engine + "/shared"));
+  }
+  if (options_.listen.empty()) return refused("there is no address to listen on");
+  if (options_.workers > 1024) return refused("at most 1024 workers make sense");
+  for (const endpoint& e : at_) {
+    if (!options_.allow_public && !e.is_local()) {
+      return refused(e.to_string() + " is reachable from other machines; allow it explicitly "
+                                     "(--public, serve_options::allow_public) or use 127.0.0.1");
+    }
+  }
+  return {};
+}
+
+server::outcome server::parse_addresses() {
+  for (const std::string& text : options_.listen) {
+    auto e = endpoint::parse(text);
+    if (!e) return std::unexpected(e.error());
+    at_.push_back(*e);
+  }
+  return {};
+}
+
+// A set of listeners on all addresses. The first set learns the ports that were left to the system.
+std::expected<std::vector<listener>, error> server::open_listeners(engine& on, bool shared_port) {
+  listen_options o = options_.sockets;
+  o.reuse_port = shared_port;
+  std::vector<listener> out;
+  for (endpoint& e : at_) {
+    auto l = listener::open(on, e, o);
+    if (!l) return std::unexpected(l.error());
+    if (e.is_tcp()) e = l->local();
+    out.push_back(std::move(*l));
+  }
+  return out;
+}
+
+// With SO_REUSEPORT a second server on the same port would silently take half of the connections.
+server::outcome server::claim_addresses(engine& on) {
+  for (const endpoint& e : at_) {
+    if (!e.is_tcp() || e.port() == 0) continue;
+    listen_options o = options_.sockets;
+    o.reuse_port = false;
+    if (auto l = listener::open(on, e, o); !l) return std::unexpected(l.error());
+  }
+  return {};
+}
+
+void server::announce() {
+  if (options_.on_listening) options_.on_listening(model_, at_);
+}
+
+// --- accepting ---
+
+task<void> server::accept_all(listener& from, const sink& take) {
+  const context c = co_await here{};
+  // A blocked accept(2) of a thread is ended by looking up now and then; nothing else needs to.
+  const clock::duration look_up = c.on->traits().blocking ? milliseconds(200) : clock::duration::max();
+  while (!stopping_) {
+    if (connections_.full()) {
+      ++counts_->accept_pauses;
+      log_once(cause::full, "connections_max is reached: accepting pauses until a connection ends");
+      auto room = connections_.room();
+      if (!co_await room) co_return;
+    }
+    auto next = co_await (from.accept() | within(look_up));
+    if (next) {
+      ++counts_->connections;
+      co_await take(std::move(*next));
+    } else if (next.error() == std::errc::operation_canceled) {
+      co_return;
+    } else if (next.error() != std::errc::timed_out) {
+      co_await pause_accepting(next.error());
+    }
+  }
+}
+
+// No descriptor or no memory: the queue keeps the connections; a connection that ends frees what is
+// missing, and somebody else may free it: look again soon. 50 times a second costs nothing.
+task<void> server::pause_accepting(const std::error_code& why) {
+  ++counts_->accept_pauses;
+  const bool descriptors = why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
+  log_once(descriptors ? cause::no_descriptor : cause::accept,
+           "accepting pauses: " + why.message() + (descriptors ? "; raise `ulimit -n` or lower connections_max" : ""));
+  auto change = connections_.one_ended(connections_.ended());
+  static_cast<void>(co_await (change | within(milliseconds(20))));
+}
+
+// --- one connection ---
+
+task<void> server::connection(stream s, connection_table::entry& entry) {
+  s.set_close_watcher(&entry);
+  s.set_idle_timeout(options_.idle_timeout);
+  try {
+    co_await handler_(std::move(s));
+  } catch (const std::exception& e) {
+    ++counts_->handler_failures;
+    log_once(cause::failure, std::string("a handler failed, its connection is closed: ") + e.what());
+  } catch (...) {
+    ++counts_->handler_failures;
+    log_once(cause::failure, "a handler failed, its connection is closed");
+  }
+}
+
+task<void> server::counted_connection(stream s) {
+  connection_table::entry entry(connections_, s.native_handle());
+  entry.runs_on(s.on());
+  co_await connection(std::move(s), entry);
+}
+
+task<void> server::spawn_into(scope& connections, stream s) {
+  connections.spawn(counted_connection(std::move(s)));
+  co_return;
+}
+
+// --- a loop with its listeners, until it is stopped and drained ---
+
+task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
+  const context c = co_await here{};
+  const bool one_at_a_time = c.on->traits().blocking;
+  scope acceptors;
+  scope connections;
+  const sink take = one_at_a_time ? sink([this](stream s) { return counted_connection(std::move(s)); })
+                                  : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
+  for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
+  co_await stopped;
+  stopping_ = true;
+  scope timer;
+  timer.spawn(cut_after_timeout(acceptors, connections));
+  if (!one_at_a_time) acceptors.cancel();
+  connections_.drain();
+  co_await acceptors.join();
+  listeners.clear();
+  co_await connections.join();
+  timer.cancel();
+  co_await timer.join();
+}
+
+task<void> server::cut_after_timeout(scope& acceptors, scope& connections) {
+  auto time_is_up = sleep(options_.drain_timeout);
+  if (!co_await time_is_up) co_return;
+  counts_->connections_cancelled += connections_.cut();
+  acceptors.cancel();
+  connections.cancel();
+}
+
+task<void> server::until_latch() { co_await latch_->wait(); }
+
+task<void> server::until_event() {
+  auto set = stop_workers_.wait();
+  static_cast<void>(co_await set);
+}
+
+// --- reporting ---
+
+// At most one line a second and cause: a full table must not fill a disk.
+void server::log_once(cause c, std::string_view line) {
+  if (!options_.log) return;
+  auto& last = last_logged_[static_cast<std::size_t>(c)];
+  const clock::rep now = os_.now().time_since_epoch().count();
+  clock::rep before = last.load();
+  constexpr clock::rep second = clock::duration(std::chrono::seconds(1)).count();
+  if (before != 0 && now - before < second) return;
+  if (last.compare_exchange_strong(before, now)) options_.log(line);
+}
+
+std::expected<serve_report, error> server::run() {
+  if (auto r = parse_addresses(); !r) return std::unexpected(r.error());
+  if (auto r = check(); !r) return std::unexpected(r.error());
+  if (options_.stop) latch_ = &options_.stop->state_->latch;
+  outcome r;
+  switch (model_.placement) {
+    case placement::shared: r = serve_shared(); break;
+    case placement::thread: r = serve_thread(); break;
+    case placement::process: r = serve_process(); break;
+    case placement::pool: r = model_.engine == "blocking" ? serve_queue() : serve_pool(); break;
+    case placement::prefork: r = serve_prefork(); break;
+  }
+  for (const endpoint& e : at_) {  // listeners that were handed on do not remove their file
+    if (r && e.is_unix() && !e.path().starts_with('@')) os_.unlink(e.path().c_str());
+  }
+  if (!r) return std::unexpected(r.error());
+  return report();
+}
+
+}  // namespace iolite

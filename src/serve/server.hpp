@@ -1,0 +1,110 @@
+// One serve(): what all placements share, and a member for each placement.
+#pragma once
+#include "iolite/channel.hpp"
+#include "iolite/serve.hpp"
+#include "kernel/kernel.hpp"
+#include "serve/connections.hpp"
+#include "serve/stop.hpp"
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace iolite {
+
+// Counted by all workers, in memory that child processes share.
+struct serve_counts {
+  std::atomic<std::uint64_t> connections = 0;
+  std::atomic<std::uint64_t> handler_failures = 0;
+  std::atomic<std::uint64_t> accept_pauses = 0;
+  std::atomic<std::uint64_t> children_restarted = 0;
+  std::atomic<std::uint64_t> connections_cancelled = 0;
+};
+
+// Kept alive by its threads, too: one that does not end in time outlives serve().
+class server : public std::enable_shared_from_this<server> {
+ public:
+  server(handler h, const serve_options& options, model_choice model);
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+  ~server();
+
+  [[nodiscard]] std::expected<serve_report, error> run();
+
+ private:
+  using sink = std::function<task<void>(stream)>;
+  using outcome = std::expected<void, error>;
+  enum class cause : std::uint8_t { no_descriptor, full, accept, failure, child, thread };
+
+  // --- server.cpp: accepting, one connection, draining ---
+  outcome check() const;
+  outcome parse_addresses();
+  [[nodiscard]] std::expected<std::vector<listener>, error> open_listeners(engine& on, bool shared_port);
+  outcome claim_addresses(engine& on);
+  void announce();
+  task<void> accept_all(listener& from, const sink& take);
+  task<void> pause_accepting(const std::error_code& why);
+  task<void> connection(stream s, connection_table::entry& entry);
+  task<void> counted_connection(stream s);
+  task<void> spawn_into(scope& connections, stream s);
+  task<void> loop(std::vector<listener> listeners, task<void> stopped);
+  task<void> cut_after_timeout(scope& acceptors, scope& connections);
+  task<void> until_latch();
+  task<void> until_event();
+  void log_once(cause c, std::string_view line);
+  serve_report report() const noexcept;
+
+  // --- threads.cpp ---
+  outcome serve_shared();
+  outcome serve_thread();
+  outcome serve_pool();
+  outcome serve_queue();  // blocking/pool
+  [[nodiscard]] std::expected<std::unique_ptr<engine>, error> connection_engine() const;
+  task<void> accept_for_threads(std::vector<listener> listeners);
+  task<void> start_thread(stream s);
+  void run_alone(int fd, bool tcp, connection_table::entry& entry) noexcept;
+  task<void> end_threads();
+  struct accepted {
+    int fd;
+    bool tcp;
+  };
+  task<void> work_off(channel<accepted>& queue, engine& on);
+  task<void> accept_for_queue(std::vector<listener> listeners, channel<accepted>& queue);
+  task<void> into_queue(channel<accepted>& queue, stream s);
+
+  // --- processes.cpp ---
+  outcome serve_process();
+  outcome serve_prefork();
+  task<void> accept_for_processes(std::vector<listener> listeners);
+  task<void> fork_for(scope& reapers, std::vector<listener>& listeners, stream s);
+  task<void> reap(int pid);
+  task<void> supervise(std::vector<std::vector<int>>& listeners);
+  task<void> keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine);
+  [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine) noexcept;
+  task<int> ended(int pid);
+  void tell_children(int number) noexcept;
+
+  // Set once.
+  const handler handler_;
+  const serve_options options_;
+  const model_choice model_;
+  kernel& os_;
+  std::vector<endpoint> at_;
+  serve_counts* counts_ = nullptr;
+
+  // Any thread.
+  connection_table connections_;
+  std::atomic<bool> stopping_ = false;
+  event stop_workers_;
+  stop_latch own_latch_;
+  stop_latch worker_latch_;  // prefork: a worker's; nobody waits for it in the supervisor
+  stop_latch* latch_ = &own_latch_;
+  std::array<std::atomic<clock::rep>, 6> last_logged_{};
+
+  // The thread that called serve().
+  std::vector<int> children_;
+};
+
+}  // namespace iolite
