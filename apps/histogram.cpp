@@ -1,0 +1,47 @@
+#include "histogram.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace iolite::app {
+
+std::size_t histogram::slot_of(std::uint64_t ns) noexcept {
+  if (ns < (1U << step_bits)) return ns;
+  const auto shift = static_cast<unsigned>(std::bit_width(ns)) - 1 - step_bits;
+  return ((std::size_t{shift} + 1) << step_bits) + ((ns >> shift) & ((1U << step_bits) - 1));
+}
+
+// The greatest value that falls into `slot`.
+std::uint64_t histogram::top_of(std::size_t slot) noexcept {
+  if (slot < (1U << step_bits)) return slot;
+  const std::size_t shift = (slot >> step_bits) - 1;
+  const std::uint64_t step = slot & ((1U << step_bits) - 1);
+  return (((std::uint64_t{1} << step_bits) + step + 1) << shift) - 1;
+}
+
+void histogram::merge(const histogram& other) noexcept {
+  for (std::size_t i = 0; i < slots; ++i) counts_[i] += other.counts_[i];
+  count_ += other.count_;
+  max_ = std::max(max_, other.max_);
+}
+
+void histogram::clear() noexcept {
+  std::ranges::fill(counts_, 0);
+  count_ = 0;
+  max_ = 0;
+}
+
+std::uint64_t histogram::quantile_ns(double q) const noexcept {
+  if (count_ == 0) return 0;
+  const auto rank = std::max<std::uint64_t>(
+      1, static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(count_))));
+  std::uint64_t passed = 0;
+  for (std::size_t i = 0; i < slots; ++i) {
+    passed += counts_[i];
+    if (passed >= rank) return std::min(top_of(i), max_);
+  }
+  return max_;
+}
+
+}  // namespace iolite::app

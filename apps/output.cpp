@@ -1,0 +1,111 @@
+#include "output.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace iolite::app {
+
+namespace {
+
+// All of `text`, or the errno that ended it. SIGPIPE is ignored.
+int write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+// Anything that is not a regular file (a device, a named pipe) is written in place.
+bool replaceable(const std::string& path) {
+  struct stat about = {};
+  return ::stat(path.c_str(), &about) != 0 || S_ISREG(about.st_mode);
+}
+
+int write_in_place(const std::string& path, std::string_view text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int error = write_whole(fd, text);
+  ::close(fd);
+  return error;
+}
+
+// Readers see the old file or the new one, never a part. 0 or an errno.
+int write_file(const std::string& path, std::string_view text) {
+  if (!replaceable(path)) return write_in_place(path, text);
+  std::string temporary = path + ".XXXXXX";
+  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = write_whole(fd, text);
+  const mode_t mask = ::umask(0);  // mkstemp(3) gives 0600: take what open(2) would have given
+  ::umask(mask);
+  if (error == 0 && ::fchmod(fd, 0666 & ~mask) != 0) error = errno;
+  if (::close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) ::unlink(temporary.c_str());
+  return error;
+}
+
+}  // namespace
+
+bool print(std::string_view text) {
+  const int error = write_whole(STDOUT_FILENO, text);
+  if (error != 0 && error != EPIPE)
+    complain(fmt::format("cannot write to standard output: {}", error_text(error)));
+  return error == 0;
+}
+
+void complain(std::string_view message) {
+  std::string line = "iolite: ";
+  for (const char c : message) line += c == '\n' ? ' ' : c;
+  line += '\n';
+  (void)write_whole(STDERR_FILENO, line);  // nowhere is left to report to
+}
+
+int failed(std::string_view message) {
+  complain(message);
+  return status_failed;
+}
+
+int wrong_usage(std::string_view message) {
+  complain(message);
+  return status_usage;
+}
+
+std::string error_text(int number) { return std::system_category().message(number); }
+
+int write_json(const std::string& target, const nlohmann::ordered_json& value) {
+  const std::string text = value.dump(2) + "\n";
+  if (target == "-") return print(text) ? status_done : status_failed;
+  if (const int error = write_file(target, text); error != 0)
+    return failed(fmt::format("cannot write {}: {}", target, error_text(error)));
+  return status_done;
+}
+
+void prepare_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      (void)::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);  // takes the lowest free: `fd`
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // the old limit is still a limit to live with
+}
+
+}  // namespace iolite::app
