@@ -1,0 +1,103 @@
+"""What goes wrong says so in one line, and by its exit status: 1 it failed, 2 wrong usage."""
+from command import *
+
+
+class WrongUsage(Case):
+    def test_exit_status_2_and_one_line_that_helps(self):
+        for arguments in (
+                [], ["nonsense"], ["serve"], ["serve", "nonsense"], ["serve", "http-proxy"],
+                ["serve", "echo", "--nonsense"], ["serve", "echo", "--model"],
+                ["serve", "echo", "--model", "nonsense"],
+                ["serve", "echo", "--model", "epoll/nonsense"],
+                ["serve", "echo", "--listen", "127.0.0.1:notaport"],
+                ["serve", "echo", "--listen", "127.0.0.1:99999"],
+                ["serve", "echo", "--idle-timeout", "10"],
+                ["serve", "echo", "--connections-max", "-1"],
+                ["connect"], ["connect", "a", "b"], ["bench"],
+                ["bench", ":1", "--size", "0"], ["bench", ":1", "--size", "16kb"],
+                ["bench", ":1", "--connections", "0"], ["bench", ":1", "--duration", "abc"],
+                ["bench", ":1", "--rate", "0/s"], ["models", "--json"], ["doctor", "x"],
+                ["compare", "--models", "nonsense"], ["compare", "--workload", "nonsense"],
+                ["compare", "--rounds", "0"]):
+            with self.subTest(arguments=arguments):
+                done = run(*arguments)
+                self.assertEqual(done.status, 2, done.err)
+                self.assertEqual(done.out, "")
+                self.one_line(done.err, ".")
+
+    def test_the_line_names_what_is_wrong(self):
+        self.one_line(run("serve", "echo", "--idle-timeout", "10").err, "'10'.*10s")
+        self.one_line(run("bench", ":1", "--size", "16kb").err, "'16kb'.*16KiB")
+        self.one_line(run("compare", "--models", "epol").err, "'epol'.*iolite models")
+        self.one_line(run("serve", "echo", "--nonsense").err, "nonsense.*iolite serve --help")
+
+
+class Failures(Case):
+    def fails(self, arguments, says, **more):
+        done = run(*arguments, **more)
+        self.assertEqual(done.status, 1, done.err)
+        self.assertEqual(done.out, "")
+        self.one_line(done.err, says)
+
+    def test_an_address_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for model in ("epoll", "blocking", "epoll/pool"):
+                with self.subTest(model=model):
+                    self.fails(["serve", "echo", "--model", model, "--listen", f":{port}"],
+                               f"127.0.0.1:{port}.*in use")
+
+    def test_public_addresses_are_refused_unless_asked_for(self):
+        self.fails(["serve", "echo", "--model", "epoll", "--listen", "0.0.0.0:0"], "--?public")
+        with serve("echo", "--model", "epoll", "--listen", "0.0.0.0:0", "--public") as s:
+            self.assertRegex(s.address(), r"^0\.0\.0\.0:[1-9]")
+
+    def test_a_model_that_serves_one_client_at_a_time(self):
+        self.fails(["serve", "echo", "--model", "blocking/shared"], "blocking/shared")
+
+    def test_nothing_to_load(self):
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        self.fails(["bench", f":{port}", "--duration", "1s"], f"127.0.0.1:{port}.*iolite serve")
+        self.fails(["connect", f":{port}"], f"127.0.0.1:{port}.*iolite serve")
+
+    def test_results_that_cannot_be_written(self):
+        done = run("models", "--json", self.folder() + "/none/x")
+        self.assertEqual(done.status, 1)
+        self.one_line(done.err, "none/x.*No such file")
+
+    def test_a_full_disk_is_no_success(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([os.environ["IOLITE_COMMAND"], "models"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=20)
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done.stderr, "No space")
+
+    def test_a_reader_that_goes_away(self):
+        with Running("models") as c:
+            c.process.stdout.close()
+            self.assertIn(c.status(), (0, 1))
+            self.assertEqual(c.rest("stderr"), "")
+
+
+class Help(Case):
+    def test_every_command_has_help_with_an_example(self):
+        top = run("--help")
+        self.assertEqual((top.status, top.err), (0, ""))
+        for command in ("models", "doctor", "serve", "connect", "bench", "compare"):
+            with self.subTest(command=command):
+                self.assertRegex(top.out, rf"(?m)^  {command} ")
+                done = run(command, "--help")
+                self.assertEqual((done.status, done.err), (0, ""))
+                self.assertRegex(done.out, rf"Examples?:\n(?s:.*)  (?:.* )?iolite {command}")
+
+    def test_version(self):
+        done = run("--version")
+        self.assertEqual(done.status, 0)
+        self.assertRegex(done.out, r"^iolite \d+\.\d+\.\d+\n$")
+
+
+if __name__ == "__main__":
+    main()
