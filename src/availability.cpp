@@ -50,39 +50,45 @@ std::string read_setting(kernel& os, const char* path) {
 
 std::string explain_io_uring(kernel& os, int error) {
   switch (-error) {
-    case ENOSYS:
-      return "io_uring_setup: ENOSYS: this kernel has none that suffices (Linux 5.11 or later is needed, with "
-             "CONFIG_IO_URING); use epoll";
-    case EPERM:
-    case EACCES: {
-      const std::string off = read_setting(os, "/proc/sys/kernel/io_uring_disabled");
-      if (off == "2") {
-        return "io_uring_setup: EPERM: switched off on this machine; run `sysctl kernel.io_uring_disabled=0` as "
-               "root, or use epoll";
-      }
-      if (off == "1") {
-        return "io_uring_setup: EPERM: allowed to privileged users only; run `sysctl kernel.io_uring_disabled=0` as "
-               "root, join the group of kernel.io_uring_group, or use epoll";
-      }
-      return "io_uring_setup: EPERM: blocked, most likely by the container's seccomp profile; run with a profile that "
-             "allows io_uring_setup, io_uring_enter and io_uring_register (docker: --security-opt "
-             "seccomp=PROFILE), or use epoll";
+  case ENOSYS:
+    return "io_uring_setup: ENOSYS: this kernel has none that suffices (Linux 5.11 or later is "
+           "needed, with "
+           "CONFIG_IO_URING); use epoll";
+  case EPERM:
+  case EACCES: {
+    const std::string off = read_setting(os, "/proc/sys/kernel/io_uring_disabled");
+    if (off == "2") {
+      return "io_uring_setup: EPERM: switched off on this machine; run `sysctl "
+             "kernel.io_uring_disabled=0` as "
+             "root, or use epoll";
     }
-    case ENOMEM:
-      return "io_uring: ENOMEM: not enough locked memory; raise `ulimit -l`, or use epoll";
-    default: return "io_uring: " + std::system_category().message(-error);
+    if (off == "1") {
+      return "io_uring_setup: EPERM: allowed to privileged users only; run `sysctl "
+             "kernel.io_uring_disabled=0` as "
+             "root, join the group of kernel.io_uring_group, or use epoll";
+    }
+    return "io_uring_setup: EPERM: blocked, most likely by the container's seccomp profile; run "
+           "with a profile that "
+           "allows io_uring_setup, io_uring_enter and io_uring_register (docker: --security-opt "
+           "seccomp=PROFILE), or use epoll";
+  }
+  case ENOMEM: return "io_uring: ENOMEM: not enough locked memory; raise `ulimit -l`, or use epoll";
+  default: return "io_uring: " + std::system_category().message(-error);
   }
 }
 
 }  // namespace
 
 std::string explain(kernel& os, std::string_view name, int error) {
-  if (name == "io_uring" && error != -EMFILE && error != -ENFILE) return explain_io_uring(os, error);
+  if (name == "io_uring" && error != -EMFILE && error != -ENFILE)
+    return explain_io_uring(os, error);
   switch (-error) {
-    case ENOTSUP: return "this system has no " + std::string(name) + (name == "kqueue" ? " (BSD and macOS have)" : "");
-    case EMFILE: return "no descriptor is free; raise `ulimit -n`";
-    case ENFILE: return "the system has no free descriptor; raise fs.file-max";
-    default: return std::string(name) + ": " + std::system_category().message(-error);
+  case ENOTSUP:
+    return "this system has no " + std::string(name) +
+           (name == "kqueue" ? " (BSD and macOS have)" : "");
+  case EMFILE: return "no descriptor is free; raise `ulimit -n`";
+  case ENFILE: return "the system has no free descriptor; raise fs.file-max";
+  default: return std::string(name) + ": " + std::system_category().message(-error);
   }
 }
 
@@ -93,13 +99,16 @@ availability test_engine(kernel& os, std::string_view name, made_engine made) {
   if (name == "posix_aio") return {true, 0, {}};
   std::array<int, 2> two{};
   const int nonblocking = made.it->traits().needs_nonblocking ? SOCK_NONBLOCK : 0;
-  if (const int r = os.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | nonblocking, two.data()); r < 0) {
-    return {false, -r, "the self-test needs two descriptors: " + std::system_category().message(-r)};
+  if (const int r = os.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | nonblocking, two.data());
+      r < 0) {
+    return {false, -r,
+            "the self-test needs two descriptors: " + std::system_category().message(-r)};
   }
   const auto r = made.it->run(self_test(*made.it, two[0], two[1]));
   if (r) return {true, 0, {}};
-  return {false, ENOTSUP, "it can be made but does not work, the self-test ended with: " + r.error().message() +
-                              "; use epoll and report this kernel"};
+  return {false, ENOTSUP,
+          "it can be made but does not work, the self-test ended with: " + r.error().message() +
+              "; use epoll and report this kernel"};
 }
 
 std::vector<std::string> features_of(kernel& os, std::string_view name) {
@@ -121,9 +130,11 @@ std::vector<std::string> features_of(kernel& os, std::string_view name) {
   if (fd < 0) return out;
   if ((p.features & IORING_FEAT_EXT_ARG) != 0) out.emplace_back("wait-timeout");
   if ((p.features & IORING_FEAT_NODROP) != 0) out.emplace_back("no-drop");
-  // Registering from a bad address: EINVAL where the call is unknown, EFAULT where it looks at the argument.
+  // Registering from a bad address: EINVAL where the call is unknown, EFAULT where it looks at the
+  // argument.
   const auto* const nowhere = reinterpret_cast<const void*>(8);  // NOLINT: an address nobody has
-  if (os.io_uring_register(fd, IORING_REGISTER_PBUF_RING, nowhere, 1) == -EFAULT) out.emplace_back("buffer-ring");
+  if (os.io_uring_register(fd, IORING_REGISTER_PBUF_RING, nowhere, 1) == -EFAULT)
+    out.emplace_back("buffer-ring");
   os.close(fd);
   return out;
 }

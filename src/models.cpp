@@ -61,7 +61,8 @@ struct engine_entry {
 
 // In the order of iolite/models.hpp.
 constexpr std::array engines = {
-    engine_entry{"blocking", "blocking", [](kernel& os, const engine_options&) { return make_blocking(os, true); }},
+    engine_entry{"blocking", "blocking",
+                 [](kernel& os, const engine_options&) { return make_blocking(os, true); }},
     engine_entry{"nonblocking", "readiness", over<make_nonblocking>},
     engine_entry{"select", "readiness", over<make_select>},
     engine_entry{"poll", "readiness", over<make_poll>},
@@ -71,17 +72,20 @@ constexpr std::array engines = {
     engine_entry{"posix_aio", "completion",
                  [](kernel& os, const engine_options&) {
                    made_poller p = make_poll(os, {});
-                   return p.it ? make_posix_aio(os, std::move(p.it)) : made_engine{nullptr, p.error};
+                   return p.it ? make_posix_aio(os, std::move(p.it))
+                               : made_engine{nullptr, p.error};
                  }},
-    engine_entry{"io_uring", "completion",
-                 [](kernel& os, const engine_options& o) { return make_io_uring(os, o.ring_entries); }},
+    engine_entry{
+        "io_uring", "completion",
+        [](kernel& os, const engine_options& o) { return make_io_uring(os, o.ring_entries); }},
 };
 
 constexpr std::array placements = {placement::shared, placement::thread, placement::process,
                                    placement::pool, placement::prefork};
 
 // What `auto` tries, best first.
-constexpr std::array<std::string_view, 5> preference = {"io_uring", "epoll", "kqueue", "poll", "select"};
+constexpr std::array<std::string_view, 5> preference = {"io_uring", "epoll", "kqueue", "poll",
+                                                        "select"};
 
 const engine_entry* find_engine(std::string_view name) noexcept {
   const auto it = std::ranges::find(engines, name, &engine_entry::name);
@@ -108,9 +112,12 @@ placement usual_placement(std::string_view engine) noexcept {
 }
 
 availability ask(const engine_entry& e) {
-  // A thread of its own: an engine may change its thread's signal mask, and asks nothing of this one.
+  // A thread of its own: an engine may change its thread's signal mask, and asks nothing of this
+  // one.
   availability found;
-  std::thread([&] { found = test_engine(kernel::real(), e.name, e.make(kernel::real(), {})); }).join();
+  std::thread([&] {
+    found = test_engine(kernel::real(), e.name, e.make(kernel::real(), {}));
+  }).join();
   return found;
 }
 
@@ -144,16 +151,19 @@ std::expected<model_choice, error> choose_named(const split_name& name) {
   }
   placement p = usual_placement(e->name);
   if (!name.placement.empty()) {
-    const auto it = std::ranges::find(placements, name.placement, [](placement x) { return name_of(x); });
+    const auto it =
+        std::ranges::find(placements, name.placement, [](placement x) { return name_of(x); });
     if (it == placements.end()) {
-      return refused(std::errc::invalid_argument, "there is no placement '" + name.placement +
-                                                      "'; there are shared thread process pool prefork");
+      return refused(std::errc::invalid_argument,
+                     "there is no placement '" + name.placement +
+                         "'; there are shared thread process pool prefork");
     }
     p = *it;
   }
   if (cannot_work(e->name, p)) {
-    return refused(std::errc::not_supported, "blocking/shared would serve one client at a time; use "
-                                             "blocking/thread, blocking/process or blocking/pool");
+    return refused(std::errc::not_supported,
+                   "blocking/shared would serve one client at a time; use "
+                   "blocking/thread, blocking/process or blocking/pool");
   }
   if (const availability& a = availability_of(*e); !a.ok) {
     return std::unexpected(error{std::error_code(a.error, std::system_category()),
@@ -164,8 +174,8 @@ std::expected<model_choice, error> choose_named(const split_name& name) {
   return c;
 }
 
-// Only what this system lacks or refuses is passed over; want of memory or descriptors would not get
-// better with another engine, and would hide a fault.
+// Only what this system lacks or refuses is passed over; want of memory or descriptors would not
+// get better with another engine, and would hide a fault.
 bool may_fall_back(int e) noexcept {
   return e == ENOSYS || e == EPERM || e == EACCES || e == ENOTSUP || e == EINVAL || e == EOPNOTSUPP;
 }
@@ -178,15 +188,18 @@ std::expected<model_choice, error> choose_best(const std::string& placed) {
     if (a.ok) {
       auto c = choose_named({std::string(name), placed});
       if (!c) return c;
-      c->why = "auto takes " + c->model + (passed_over.empty() ? ": the best this system has" : passed_over);
+      c->why = "auto takes " + c->model +
+               (passed_over.empty() ? ": the best this system has" : passed_over);
       return c;
     }
     if (!may_fall_back(a.error)) {
-      return std::unexpected(error{std::error_code(a.error, std::system_category()),
-                                   "auto does not fall back from " + std::string(name) + ": " + a.reason});
+      return std::unexpected(
+          error{std::error_code(a.error, std::system_category()),
+                "auto does not fall back from " + std::string(name) + ": " + a.reason});
     }
     // What another system has is no news.
-    if (a.error != ENOTSUP) passed_over += "; " + std::string(name) + " is not available: " + a.reason;
+    if (a.error != ENOTSUP)
+      passed_over += "; " + std::string(name) + " is not available: " + a.reason;
   }
   return refused(std::errc::not_supported, "no engine works here" + passed_over);
 }
@@ -208,7 +221,8 @@ std::vector<model_info> list_models() {
 }  // namespace
 
 std::string_view name_of(placement p) noexcept {
-  constexpr std::array<std::string_view, 5> names = {"shared", "thread", "process", "pool", "prefork"};
+  constexpr std::array<std::string_view, 5> names = {"shared", "thread", "process", "pool",
+                                                     "prefork"};
   return names[static_cast<std::size_t>(p)];
 }
 
@@ -223,7 +237,8 @@ availability available(std::string_view name) {
 std::expected<model_choice, error> choose(std::string_view model) {
   split_name name = split(model);
   if (name.engine != "auto") return choose_named(name);
-  const char* const variable = std::getenv("IOLITE_MODEL");  // NOLINT(concurrency-mt-unsafe): read only
+  const char* const variable =
+      std::getenv("IOLITE_MODEL");  // NOLINT(concurrency-mt-unsafe): read only
   if (!variable || *variable == '\0') return choose_best(name.placement);
   split_name meant = split(variable);
   if (meant.placement.empty()) meant.placement = name.placement;
@@ -236,7 +251,8 @@ std::expected<model_choice, error> choose(std::string_view model) {
 std::expected<std::unique_ptr<engine>, error> make_engine_on(kernel& os, std::string_view name,
                                                              const engine_options& options) {
   const engine_entry* e = find_engine(name);
-  if (!e) return refused(std::errc::invalid_argument, "there is no engine '" + std::string(name) + "'");
+  if (!e)
+    return refused(std::errc::invalid_argument, "there is no engine '" + std::string(name) + "'");
   made_engine made = e->make(os, options);
   if (made.it) return std::move(made.it);
   return std::unexpected(error{std::error_code(-made.error, std::system_category()),
@@ -250,7 +266,8 @@ std::expected<std::unique_ptr<engine>, error> make_plain_blocking(kernel& os) {
                                "cannot make an engine: " + explain(os, "blocking", made.error)});
 }
 
-std::expected<std::unique_ptr<engine>, error> make_engine(std::string_view name, const engine_options& options) {
+std::expected<std::unique_ptr<engine>, error> make_engine(std::string_view name,
+                                                          const engine_options& options) {
   const auto chosen = choose(split(name).engine);
   if (!chosen) return std::unexpected(chosen.error());
   return make_engine_on(kernel::real(), chosen->engine, options);

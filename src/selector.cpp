@@ -1,9 +1,9 @@
 // The selector: one meaning over pollers that differ. See <iolite/selector.h> for what it promises.
 //
-// The idea: a poller only says whom to look at. Those stand in a queue, first come, first served, and
-// leave it by being reported or by a look with poll(2) that finds them not ready. That one rule gives
-// answers for guesses (nonblocking), states for changes (signal), fairness for a small `max`, and the
-// truth about descriptors that were closed behind our back.
+// The idea: a poller only says whom to look at. Those stand in a queue, first come, first served,
+// and leave it by being reported or by a look with poll(2) that finds them not ready. That one rule
+// gives answers for guesses (nonblocking), states for changes (signal), fairness for a small `max`,
+// and the truth about descriptors that were closed behind our back.
 #include "selector.hpp"
 
 #include "pollers/poller.hpp"
@@ -385,8 +385,9 @@ void iolite_selector::bury(int fd) noexcept {
   w.dead = true;
 }
 
-// The kernel's list names files that no number leads to any more, so they cannot be taken out of it.
-// They would end every wait at once. So the list is emptied, and filled with those that are alive.
+// The kernel's list names files that no number leads to any more, so they cannot be taken out of
+// it. They would end every wait at once. So the list is emptied, and filled with those that are
+// alive.
 void iolite_selector::start_anew() noexcept {
   int r = poller_->clear();
   if (r == -ENOTSUP) return;

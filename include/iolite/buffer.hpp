@@ -1,7 +1,7 @@
 // Buffers that an engine lends: a connection that waits for data holds none.
 //
-// stream::recv_lease() gives a `lease` whose bytes are in a buffer of the engine's pool; destroying it
-// gives the buffer back. An empty pool is back-pressure: receives wait until a lease comes back.
+// stream::recv_lease() gives a `lease` whose bytes are in a buffer of the engine's pool; destroying
+// it gives the buffer back. An empty pool is back-pressure: receives wait until a lease comes back.
 #pragma once
 #include "iolite/engine.hpp"
 

@@ -6,7 +6,8 @@
 //   auto line = co_await lines.receive();         // result<std::string>
 //   lines.close();                                // what is inside is still received
 //
-// Any thread. A cancelled or timed-out send() has not sent, a cancelled receive() has taken nothing.
+// Any thread. A cancelled or timed-out send() has not sent, a cancelled receive() has taken
+// nothing.
 #pragma once
 #include "iolite/event.hpp"
 
@@ -79,7 +80,8 @@ class channel {
   std::error_code try_put(T& value) {
     const std::lock_guard hold(lock_);
     if (closed_) return make_error_code(errc::closed);
-    if (count_ == slots_.size()) return std::make_error_code(std::errc::resource_unavailable_try_again);
+    if (count_ == slots_.size())
+      return std::make_error_code(std::errc::resource_unavailable_try_again);
     slots_[(first_ + count_) % slots_.size()].emplace(std::move(value));
     ++count_;
     receivers_.wake_one();

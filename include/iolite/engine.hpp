@@ -22,22 +22,23 @@ class deadlines;
 template <class T>
 class task;
 
-// In what way engines differ. Tests and docs/semantics.md read it; nothing asks for an engine's name.
+// In what way engines differ. Tests and docs/semantics.md read it; nothing asks for an engine's
+// name.
 struct engine_traits {
-  bool blocking = false;      // a waiting operation holds its thread; each task takes a thread
+  bool blocking = false;  // a waiting operation holds its thread; each task takes a thread
   bool picks_buffer = false;  // the kernel itself chooses the buffer of a recv_lease()
   bool needs_nonblocking = false;  // descriptors must have O_NONBLOCK
-  int fd_limit = 0;           // descriptors must be below this; 0: no limit
+  int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
 
 // What an engine has done since it was made. Counts; read on the engine's thread.
 struct engine_stats {
   std::uint64_t started = 0;
   std::uint64_t inline_completions = 0;  // finished inside start()
-  std::uint64_t waits = 0;               // times the loop asked its facility
-  std::uint64_t stale_events = 0;        // for a descriptor closed since, dropped
-  std::uint64_t spurious_events = 0;     // said ready, then would block
-  std::uint64_t starved_receives = 0;    // had to wait for a buffer of the pool
+  std::uint64_t waits = 0;  // times the loop asked its facility
+  std::uint64_t stale_events = 0;  // for a descriptor closed since, dropped
+  std::uint64_t spurious_events = 0;  // said ready, then would block
+  std::uint64_t starved_receives = 0;  // had to wait for a buffer of the pool
 };
 
 class engine {
@@ -147,16 +148,16 @@ class engine {
 
   // Set once.
   kernel& os_;
-  unsigned process_ = 0;                // which side of a fork made it
+  unsigned process_ = 0;  // which side of a fork made it
   std::atomic<const void*> thread_ = nullptr;  // whose it is, since it first ran
 
   // Engine thread only.
   scope* root_ = nullptr;
   std::unique_ptr<deadlines> deadlines_;
   std::unique_ptr<buffer_pool> buffers_;  // made when first asked for
-  operation_queue ready_;                 // done, their coroutines to be resumed
-  operation_queue starved_;               // receives that wait for a buffer
-  operation_queue continuing_;            // part done, out of budget: start again next turn
+  operation_queue ready_;  // done, their coroutines to be resumed
+  operation_queue starved_;  // receives that wait for a buffer
+  operation_queue continuing_;  // part done, out of budget: start again next turn
   int tasks_ = 0;
   int inline_left_ = 0;
   std::uint16_t tag_ = 0;

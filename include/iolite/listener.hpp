@@ -26,16 +26,18 @@ class listener {
   // Binds and listens. An address in use is tried again for 100 ms: a killed io_uring server keeps
   // its port for some time. A unix path left behind by a dead server is removed first. The message
   // says what to do.
-  [[nodiscard]] static std::expected<listener, error> open(engine& on, const endpoint& at, const listen_options& options = {});
+  [[nodiscard]] static std::expected<listener, error> open(engine& on, const endpoint& at,
+                                                           const listen_options& options = {});
   // Takes over a listening socket.
   [[nodiscard]] static listener adopt(engine& on, int fd) noexcept;
 
-  // The next connection. Connections that died in the queue are passed over; EMFILE, ENFILE, ENOBUFS
-  // and ENOMEM come out. One accept may be pending at a time.
+  // The next connection. Connections that died in the queue are passed over; EMFILE, ENFILE,
+  // ENOBUFS and ENOMEM come out. One accept may be pending at a time.
   [[nodiscard]] accept_operation accept() noexcept;
   // Accepted sockets block, for an engine on another thread that wants them so.
   void give_blocking_sockets(bool on) noexcept { gives_blocking_ = on; }
-  // A pending accept ends with std::errc::operation_canceled. A unix path is removed by whom bound it.
+  // A pending accept ends with std::errc::operation_canceled. A unix path is removed by whom bound
+  // it.
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }

@@ -52,8 +52,8 @@ struct model_choice {
   iolite::placement placement = placement::shared;
   std::string why;     // one line: what was asked for, what was taken, why not something better
 };
-// Turns a name into a model that works here. `auto` (or "auto/PLACEMENT") takes io_uring where it is
-// available and its self-test passes, else epoll, kqueue, poll, select; the environment variable
+// Turns a name into a model that works here. `auto` (or "auto/PLACEMENT") takes io_uring where it
+// is available and its self-test passes, else epoll, kqueue, poll, select; the environment variable
 // IOLITE_MODEL says what `auto` means. It falls back only from what this system does not have or
 // refuses, never for want of memory or descriptors. A name asked for explicitly never falls back.
 [[nodiscard]] std::expected<model_choice, error> choose(std::string_view model = "auto");
@@ -65,6 +65,7 @@ struct engine_options {
   unsigned ring_entries = 256;  // io_uring: submissions a turn; more go in several calls
 };
 // An engine for the calling thread; `name` as in choose(), a placement is ignored.
-[[nodiscard]] std::expected<std::unique_ptr<engine>, error> make_engine(std::string_view name = "auto", const engine_options& options = {});
+[[nodiscard]] std::expected<std::unique_ptr<engine>, error>
+make_engine(std::string_view name = "auto", const engine_options& options = {});
 
 }  // namespace iolite

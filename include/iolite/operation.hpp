@@ -40,21 +40,21 @@ struct operation {
   op_kind kind = op_kind::event;
   op_state state = op_state::idle;
   interest wanted = interest::none;  // ready
-  bool all : 1 = false;              // complete only once `size` bytes have moved
-  bool picks_buffer : 1 = false;     // recv: the engine lends a buffer of its pool, late
-  bool short_is_empty : 1 = false;   // recv: fewer bytes than asked for means no more for now (TCP)
+  bool all : 1 = false;  // complete only once `size` bytes have moved
+  bool picks_buffer : 1 = false;  // recv: the engine lends a buffer of its pool, late
+  bool short_is_empty : 1 = false;  // recv: fewer bytes than asked for means no more for now (TCP)
   bool gives_blocking : 1 = false;  // accept: the new socket blocks, whatever this engine needs
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
-  bool starved : 1 = false;     // waits for a buffer of the pool
+  bool starved : 1 = false;  // waits for a buffer of the pool
   bool continuing : 1 = false;  // will be started again, in the next turn
   int fd = -1;
-  int outcome = 0;            // once done: >= 0, or -errno
-  std::uint16_t tag = 0;      // tells this start from earlier ones at the same address
-  std::uint16_t place = 0;    // deadlines: where in the wheel; 0 is nowhere
+  int outcome = 0;  // once done: >= 0, or -errno
+  std::uint16_t tag = 0;  // tells this start from earlier ones at the same address
+  std::uint16_t place = 0;  // deadlines: where in the wheel; 0 is nowhere
   std::byte* data = nullptr;  // borrowed; connect: the sockaddr; event: its event_source
-  std::size_t size = 0;       // bytes
-  std::size_t moved = 0;      // bytes transferred so far
+  std::size_t size = 0;  // bytes
+  std::size_t moved = 0;  // bytes transferred so far
   clock::time_point deadline = never;
   std::coroutine_handle<> waiter;
 
@@ -85,7 +85,7 @@ static_assert(sizeof(operation) <= 128);
 [[nodiscard]] const char* name_of(op_kind kind) noexcept;
 
 // A doubly linked list through the operations themselves: no allocation. Hooks by template.
-template <operation* operation::*Next, operation* operation::*Prev>
+template <operation* operation::* Next, operation* operation::* Prev>
 class operation_list {
  public:
   [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }

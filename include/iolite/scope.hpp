@@ -6,8 +6,8 @@
 //   co_await children.join();   // both have ended; rethrows what the first of them threw
 //
 // On event-loop engines the children take turns on this thread. On a blocking engine, where a task
-// that waits holds its thread, each child gets a thread and an engine of its own: children that share
-// anything but channels, events and what they lock themselves work on no such model.
+// that waits holds its thread, each child gets a thread and an engine of its own: children that
+// share anything but channels, events and what they lock themselves work on no such model.
 //
 // Cancelling the task that waits in join() cancels the children and waits on until they have ended.
 #pragma once

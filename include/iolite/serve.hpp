@@ -20,8 +20,8 @@
 
 namespace iolite {
 
-// Called for each connection, on the thread (or in the process) that runs it. The connection is over
-// when the task ends; an exception ends that connection only, and is logged.
+// Called for each connection, on the thread (or in the process) that runs it. The connection is
+// over when the task ends; an exception ends that connection only, and is logged.
 using handler = std::function<task<void>(stream)>;
 
 // Asks a running serve() to drain. Any thread; also before serve() begins. One serve() at a time.
@@ -45,8 +45,8 @@ struct serve_options {
   unsigned connections_max = 10'000;
   // A receive or send that waits longer fails with std::errc::timed_out; zero: none.
   clock::duration idle_timeout = clock::duration::zero();
-  // After a stop: connections that wait for their peer see the end of the stream at once; the others
-  // have this long to finish, then their operations are cancelled.
+  // After a stop: connections that wait for their peer see the end of the stream at once; the
+  // others have this long to finish, then their operations are cancelled.
   clock::duration drain_timeout = std::chrono::seconds(3);
   // SIGINT and SIGTERM drain; a second one ends the process with 130 or 143. The previous handlers
   // come back when serve() returns.
@@ -66,15 +66,15 @@ struct serve_options {
 };
 
 struct serve_report {
-  std::uint64_t connections = 0;        // accepted, over all workers
-  std::uint64_t handler_failures = 0;   // handlers that threw
-  std::uint64_t accept_pauses = 0;      // no descriptor, no memory, or connections_max reached
-  std::uint64_t children_restarted = 0; // process, prefork: crashed and started again
+  std::uint64_t connections = 0;  // accepted, over all workers
+  std::uint64_t handler_failures = 0;  // handlers that threw
+  std::uint64_t accept_pauses = 0;  // no descriptor, no memory, or connections_max reached
+  std::uint64_t children_restarted = 0;  // process, prefork: crashed and started again
   std::uint64_t connections_cancelled = 0;  // still busy when drain_timeout was over
 };
 
-// Returns when it was asked to stop and has drained, or when it cannot start: the message says why in
-// one line. Combinations that cannot work are refused (blocking/shared: one client at a time).
+// Returns when it was asked to stop and has drained, or when it cannot start: the message says why
+// in one line. Combinations that cannot work are refused (blocking/shared: one client at a time).
 [[nodiscard]] std::expected<serve_report, error> serve(handler h, const serve_options& options);
 
 // The same as a program's main: prints `listening on ADDRESS (MODEL)` a line each, and on failure

@@ -74,14 +74,16 @@ class recv_lease_operation : public detail::stream_operation {
 class send_operation : public detail::stream_operation {
  public:
   explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
-      : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(), whole) {}
+      : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(),
+                         whole) {}
   result<std::size_t> await_resume() noexcept;
 };
 
 class stream {
  public:
   stream() noexcept = default;
-  // Takes over a connected stream socket. `tcp`: a short receive means that no more is there for now.
+  // Takes over a connected stream socket. `tcp`: a short receive means that no more is there for
+  // now.
   stream(engine& on, int fd, bool tcp) noexcept : engine_(&on), fd_(fd), tcp_(tcp) {}
   stream(stream&& other) noexcept { take(other); }
   stream& operator=(stream&& other) noexcept {
@@ -93,28 +95,40 @@ class stream {
   }
   ~stream() { close(); }
 
-  // A connection to `to`; not more than `limit` is spent on it. On a cancel no socket is left behind.
-  [[nodiscard]] static task<result<stream>> connect(endpoint to, clock::duration limit = clock::duration::max());
+  // A connection to `to`; not more than `limit` is spent on it. On a cancel no socket is left
+  // behind.
+  [[nodiscard]] static task<result<stream>> connect(endpoint to,
+                                                    clock::duration limit = clock::duration::max());
 
-  // At least one byte; 0 is the end of the stream (or an empty buffer). `into` must stay valid until
-  // the co_await returns, also when it is cancelled.
-  [[nodiscard]] recv_operation recv(std::span<std::byte> into) noexcept { return recv_operation(*this, into); }
+  // At least one byte; 0 is the end of the stream (or an empty buffer). `into` must stay valid
+  // until the co_await returns, also when it is cancelled.
+  [[nodiscard]] recv_operation recv(std::span<std::byte> into) noexcept {
+    return recv_operation(*this, into);
+  }
   // The whole buffer, or an error: errc::end_of_stream if the peer ended first.
-  [[nodiscard]] recv_all_operation recv_all(std::span<std::byte> into) noexcept { return recv_all_operation(*this, into); }
+  [[nodiscard]] recv_all_operation recv_all(std::span<std::byte> into) noexcept {
+    return recv_all_operation(*this, into);
+  }
   // The engine lends the buffer, as late as it can: an idle connection holds none.
   [[nodiscard]] recv_lease_operation recv_lease() noexcept { return recv_lease_operation(*this); }
   // All of `from`, or an error; short writes are carried on by the engine. Gives from.size().
   // A peer that is gone: std::errc::broken_pipe or connection_reset; never SIGPIPE.
-  [[nodiscard]] send_operation send_all(std::span<const std::byte> from) noexcept { return send_operation(*this, from, true); }
-  [[nodiscard]] send_operation send_all(std::string_view text) noexcept { return send_all(std::as_bytes(std::span(text))); }
+  [[nodiscard]] send_operation send_all(std::span<const std::byte> from) noexcept {
+    return send_operation(*this, from, true);
+  }
+  [[nodiscard]] send_operation send_all(std::string_view text) noexcept {
+    return send_all(std::as_bytes(std::span(text)));
+  }
   // What the kernel takes at once: at least one byte.
-  [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept { return send_operation(*this, from, false); }
+  [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept {
+    return send_operation(*this, from, false);
+  }
 
   // No more will be sent: the peer receives the end of the stream. Receiving goes on.
   result<void> shutdown_write() noexcept;
   // Ends politely: no more is sent, what the peer still sends is read and dropped until it ends too
-  // or `limit` has passed, then close(). A plain close() with unread input resets the connection, and
-  // a reset may overtake the last answer.
+  // or `limit` has passed, then close(). A plain close() with unread input resets the connection,
+  // and a reset may overtake the last answer.
   [[nodiscard]] task<void> finish(clock::duration limit);
   // At once. Pending operations end with std::errc::operation_canceled. Idempotent.
   void close() noexcept;
@@ -130,7 +144,8 @@ class stream {
 
   // Each receive and send that has no deadline of its own gets this one; zero: none.
   void set_idle_timeout(clock::duration limit) noexcept { idle_ = limit; }
-  // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not to.
+  // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not
+  // to.
   result<void> set_nodelay(bool on) noexcept;
   // SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL (whole seconds): a silent peer is probed.
   result<void> set_keepalive(clock::duration idle, clock::duration interval) noexcept;

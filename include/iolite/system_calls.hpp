@@ -11,7 +11,8 @@ struct system_call_count {
   std::uint64_t count;
 };
 
-// Of the whole process, threads that have ended included; kinds never called are left out. Any thread.
+// Of the whole process, threads that have ended included; kinds never called are left out. Any
+// thread.
 [[nodiscard]] std::vector<system_call_count> system_calls();
 
 // From now on also those of child processes the library forks (placements process, prefork), added

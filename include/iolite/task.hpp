@@ -4,11 +4,11 @@
 //   iolite::task<> outer() { int n = co_await answer(); }
 //
 // Lazy: nothing runs before the co_await (or scope::spawn, or engine::run). A task belongs to one
-// awaiter and is destroyed with its frame. Frames come from a free list of the thread: no malloc once
-// warm. The engine and the scope a task runs in are inherited from who awaits it.
+// awaiter and is destroyed with its frame. Frames come from a free list of the thread: no malloc
+// once warm. The engine and the scope a task runs in are inherited from who awaits it.
 //
-// A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame: pass
-// what it needs as parameters.
+// A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame:
+// pass what it needs as parameters.
 #pragma once
 #include "iolite/operation.hpp"
 

@@ -46,8 +46,8 @@ namespace detail {
 // `limit` from now, on the clock of the engine.
 [[nodiscard]] clock::time_point deadline_on(const context& c, clock::duration limit) noexcept;
 
-// Sets the deadline when the wait begins. It refers to the operation, so it is awaited where it is made:
-// kept in a variable it does not compile.
+// Sets the deadline when the wait begins. It refers to the operation, so it is awaited where it is
+// made: kept in a variable it does not compile.
 template <class Operation>
 class bounded {
  public:

@@ -18,8 +18,10 @@ std::unique_ptr<buffer_pool> buffer_pool::make(engine& owner) noexcept {
   try {
     std::unique_ptr<buffer_pool> pool(new buffer_pool(owner));
     pool->free_.reserve(buffers);
-    const long p = owner.os().mmap(pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (std::uint16_t i = buffers; i > 0; --i) pool->free_.push_back(static_cast<std::uint16_t>(i - 1));
+    const long p =
+        owner.os().mmap(pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (std::uint16_t i = buffers; i > 0; --i)
+      pool->free_.push_back(static_cast<std::uint16_t>(i - 1));
     if (p < 0 && p > -4096) return nullptr;
     pool->memory_ = reinterpret_cast<std::byte*>(p);
     return pool;

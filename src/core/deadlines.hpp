@@ -2,9 +2,9 @@
 // nearly every deadline is armed and then cancelled, and both must cost nanoseconds at a million.
 //
 // Eight levels of 64 slots; a tick is 65.5 microseconds, a slot of level n spans 64^n ticks. A
-// deadline stands at the level of the highest bits in which its tick differs from the current one, so
-// all slots in use lie ahead and the lowest level in use holds the earliest. Entering a slot of a
-// higher level spreads its operations over the lower ones: each is moved at most seven times.
+// deadline stands at the level of the highest bits in which its tick differs from the current one,
+// so all slots in use lie ahead and the lowest level in use holds the earliest. Entering a slot of
+// a higher level spreads its operations over the lower ones: each is moved at most seven times.
 #pragma once
 #include "iolite/operation.hpp"
 
@@ -18,10 +18,11 @@ class deadlines {
   void add(operation& op) noexcept;
   // O(1); nothing to do for one that is not in.
   void remove(operation& op) noexcept;
-  // Takes out one whose deadline has passed, or null. Never early, at most a tick late; in the order
-  // of their ticks.
+  // Takes out one whose deadline has passed, or null. Never early, at most a tick late; in the
+  // order of their ticks.
   [[nodiscard]] operation* expired(clock::time_point now) noexcept;
-  // When expired() is worth asking: not after the earliest deadline plus a tick. `never` when empty.
+  // When expired() is worth asking: not after the earliest deadline plus a tick. `never` when
+  // empty.
   [[nodiscard]] clock::time_point next() const noexcept;
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

@@ -1,5 +1,5 @@
-// What all engines share, written once: exactly-once completion, deadlines, short transfers, the inline
-// budget, the ready queue, posts from other threads. See engine.hpp.
+// What all engines share, written once: exactly-once completion, deadlines, short transfers, the
+// inline budget, the ready queue, posts from other threads. See engine.hpp.
 #include "iolite/engine.hpp"
 
 #include "core/assert.hpp"
@@ -21,9 +21,16 @@ thread_local const char thread_mark = 0;  // its address tells threads apart
 // accept(2), "Error handling": what was wrong with a connection that is gone by now, not with us.
 bool is_transient_accept_error(int error) noexcept {
   switch (-error) {
-    case ECONNABORTED: case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case ENONET:
-    case EHOSTUNREACH: case ENETUNREACH: case EPERM: return true;
-    default: return false;
+  case ECONNABORTED:
+  case EPROTO:
+  case ENETDOWN:
+  case ENOPROTOOPT:
+  case EHOSTDOWN:
+  case ENONET:
+  case EHOSTUNREACH:
+  case ENETUNREACH:
+  case EPERM: return true;
+  default: return false;
   }
 }
 

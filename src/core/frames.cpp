@@ -1,9 +1,9 @@
-// Coroutine frames from free lists of the thread: taking and giving back cost a few nanoseconds, and a
-// server in steady state allocates nothing.
+// Coroutine frames from free lists of the thread: taking and giving back cost a few nanoseconds,
+// and a server in steady state allocates nothing.
 //
-// Sizes are rounded up to a class (64-byte steps to 1 KiB, then powers of two to 64 KiB); a class keeps
-// at most `kept_bytes`. Larger frames, and all of them under AddressSanitizer (which must see a use
-// after the end), come from operator new.
+// Sizes are rounded up to a class (64-byte steps to 1 KiB, then powers of two to 64 KiB); a class
+// keeps at most `kept_bytes`. Larger frames, and all of them under AddressSanitizer (which must see
+// a use after the end), come from operator new.
 #include "iolite/task.hpp"
 
 #include <array>

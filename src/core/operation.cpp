@@ -25,13 +25,13 @@ std::string relative(clock::duration d) {
 
 const char* name_of(op_kind kind) noexcept {
   switch (kind) {
-    case op_kind::accept: return "accept";
-    case op_kind::connect: return "connect";
-    case op_kind::recv: return "recv";
-    case op_kind::send: return "send";
-    case op_kind::ready: return "ready";
-    case op_kind::sleep: return "sleep";
-    case op_kind::event: return "event";
+  case op_kind::accept: return "accept";
+  case op_kind::connect: return "connect";
+  case op_kind::recv: return "recv";
+  case op_kind::send: return "send";
+  case op_kind::ready: return "ready";
+  case op_kind::sleep: return "sleep";
+  case op_kind::event: return "event";
   }
   return "?";
 }
@@ -49,7 +49,8 @@ std::string to_string(const operation& op, clock::time_point now) {
 }
 
 void operation::destroyed_while_pending() const noexcept {
-  detail::rule_broken("a frame is destroyed only when its operations are done: join the scope first");
+  detail::rule_broken(
+      "a frame is destroyed only when its operations are done: join the scope first");
 }
 
 bool awaitable_operation::begin(std::coroutine_handle<> h, const context& c) noexcept {

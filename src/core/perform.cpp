@@ -18,8 +18,8 @@ std::size_t left_of(const operation& op) noexcept {
   return std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095);
 }
 
-// connect(2) says how a connect in progress went when it is called again: EALREADY while it goes on,
-// EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
+// connect(2) says how a connect in progress went when it is called again: EALREADY while it goes
+// on, EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
 int connect_once(kernel& os, const operation& op) noexcept {
   const auto* to = reinterpret_cast<const sockaddr*>(op.data);
   const int r = os.connect(op.fd, to, static_cast<socklen_t>(op.size));
@@ -45,16 +45,16 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
   for (;;) {
     long n = 0;
     switch (op.kind) {
-      case op_kind::accept:
-        n = os.accept4(op.fd, nullptr, nullptr,
-                       SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
-        break;
-      case op_kind::connect: n = connect_once(os, op); break;
-      case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
-      case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
-      case op_kind::ready: n = ready_once(os, op); break;
-      case op_kind::sleep:
-      case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
+    case op_kind::accept:
+      n = os.accept4(op.fd, nullptr, nullptr,
+                     SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
+      break;
+    case op_kind::connect: n = connect_once(os, op); break;
+    case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
+    case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
+    case op_kind::ready: n = ready_once(os, op); break;
+    case op_kind::sleep:
+    case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
     }
     if (n != -EINTR) return static_cast<int>(n);
   }

@@ -1,5 +1,5 @@
-// One description of an operation, one plain system call: phase 2 of every engine that makes the call
-// itself.
+// One description of an operation, one plain system call: phase 2 of every engine that makes the
+// call itself.
 #pragma once
 #include "iolite/operation.hpp"
 #include "kernel/kernel.hpp"
@@ -9,9 +9,10 @@ namespace iolite {
 // How the descriptor may be treated: `nonblocking` gives -EAGAIN instead of waiting.
 enum class wait_in_call : bool { no, yes };
 
-// Makes the call `op` describes, from op.moved on. >= 0 or -errno; -EAGAIN: would wait; never -EINTR.
-// accept gives close-on-exec sockets, non-blocking ones if `nonblocking_sockets`.
-[[nodiscard]] int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_sockets) noexcept;
+// Makes the call `op` describes, from op.moved on. >= 0 or -errno; -EAGAIN: would wait; never
+// -EINTR. accept gives close-on-exec sockets, non-blocking ones if `nonblocking_sockets`.
+[[nodiscard]] int perform(kernel& os, operation& op, wait_in_call wait,
+                          bool nonblocking_sockets) noexcept;
 
 // The same for any operation; a receive that picks its buffer takes one of `on`'s pool and gives it
 // back when nothing came. -ENOBUFS: the pool is empty.

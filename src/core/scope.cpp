@@ -1,5 +1,5 @@
-// See scope.hpp. Children on this thread are coroutines; on a blocking engine they are threads, so what
-// children share with the scope is behind its lock.
+// See scope.hpp. Children on this thread are coroutines; on a blocking engine they are threads, so
+// what children share with the scope is behind its lock.
 #include "iolite/scope.hpp"
 
 #include "core/assert.hpp"

@@ -4,8 +4,9 @@
 // coroutine runs straight through; only sleeps and events bring it back to the loop, which then
 // sleeps too.
 //
-// A plain recv(2) cannot be given up. With a deadline, or where somebody may ask for an early end, the
-// thread waits in poll(2) on the descriptor and on a wake-up, and calls when there is something.
+// A plain recv(2) cannot be given up. With a deadline, or where somebody may ask for an early end,
+// the thread waits in poll(2) on the descriptor and on a wake-up, and calls when there is
+// something.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/wake.hpp"
@@ -37,8 +38,9 @@ class blocking_engine final : public engine {
   int run_to_end(operation& op) noexcept {
     // A listener is non-blocking on every engine: a queued connection may vanish before the call.
     // A receive that picks its buffer takes it once there is something to put into it.
-    const bool first_wait = op.kind == op_kind::accept || op.picks_buffer ||
-                            (op.kind != op_kind::connect && (interruptible_ || op.deadline != never));
+    const bool first_wait =
+        op.kind == op_kind::accept || op.picks_buffer ||
+        (op.kind != op_kind::connect && (interruptible_ || op.deadline != never));
     for (bool wait = first_wait;; wait = true) {
       if (wait) {
         if (const int r = wait_for(op); r < 0) return r;
@@ -92,7 +94,8 @@ made_engine make_blocking(kernel& os, bool interruptible) {
 
 std::unique_ptr<engine> blocking_engine::for_child_thread() {
   made_engine made = make_blocking(os(), true);
-  if (!made.it) throw std::system_error(-made.error, std::system_category(), "an engine for a child task");
+  if (!made.it)
+    throw std::system_error(-made.error, std::system_category(), "an engine for a child task");
   return std::move(made.it);
 }
 

@@ -2,8 +2,8 @@
 //
 // The idea: an operation's address is the user_data of its submission; one io_uring_enter(2) a turn
 // hands over what was started and brings what is done. Receives are single-shot, submitted when the
-// coroutine asks: by then its answer has gone out, and the next request has often arrived, so that no
-// poll is armed inside the kernel.
+// coroutine asks: by then its answer has gone out, and the next request has often arrived, so that
+// no poll is armed inside the kernel.
 //
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
@@ -24,7 +24,7 @@ namespace iolite {
 namespace {
 
 constexpr std::uint64_t tag_ignored = 0;  // cancels
-constexpr std::uint64_t tag_wake = 1;     // below any address
+constexpr std::uint64_t tag_wake = 1;  // below any address
 
 std::uint64_t tag_of(const operation& op) noexcept {
   return reinterpret_cast<std::uint64_t>(&op) | (std::uint64_t{op.tag} << 48);
@@ -32,20 +32,22 @@ std::uint64_t tag_of(const operation& op) noexcept {
 
 class io_uring_engine final : public engine {
  public:
-  io_uring_engine(kernel& os, wake_descriptor w) : engine(os), wake_(std::move(w)), ring_(os), leased_(os) {}
+  io_uring_engine(kernel& os, wake_descriptor w)
+      : engine(os), wake_(std::move(w)), ring_(os), leased_(os) {}
   ~io_uring_engine() override {
     if (buffer_pool* p = leased_.is_open() ? buffers() : nullptr) leased_.close(ring_, *p);
     shut_down();
   }
 
   // The best ring this kernel makes: each flag is tried and given up by itself.
-  //   DEFER_TASKRUN, SINGLE_ISSUER (6.1, 6.0): completions are made when we enter, not by interrupting
+  //   DEFER_TASKRUN, SINGLE_ISSUER (6.1, 6.0): completions are made when we enter
   //   COOP_TASKRUN (5.19): at least no interrupts between processors
   //   R_DISABLED: the thread that first uses the ring becomes its owner
   int open(unsigned entries) noexcept {
-    constexpr unsigned wanted[] = {
-        IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-        IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN, IORING_SETUP_CLAMP};
+    constexpr unsigned wanted[] = {IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED |
+                                       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+                                   IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,
+                                   IORING_SETUP_CLAMP};
     int r = -EINVAL;
     for (const unsigned flags : wanted) {
       r = ring_.open(entries, flags);
@@ -81,28 +83,28 @@ class io_uring_engine final : public engine {
   void fill(io_uring_sqe& sqe, const operation& op) noexcept {
     sqe.fd = op.fd;
     switch (op.kind) {
-      case op_kind::accept:
-        sqe.opcode = IORING_OP_ACCEPT;
-        sqe.accept_flags = SOCK_CLOEXEC;
-        break;
-      case op_kind::connect:
-        sqe.opcode = IORING_OP_CONNECT;
-        sqe.addr = reinterpret_cast<std::uint64_t>(op.data);
-        sqe.off = op.size;
-        break;
-      case op_kind::recv: fill_receive(sqe, op); break;
-      case op_kind::send:
-        sqe.opcode = IORING_OP_SEND;
-        sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
-        sqe.len = left_of(op);
-        sqe.msg_flags = MSG_NOSIGNAL;
-        break;
-      case op_kind::ready:
-        sqe.opcode = IORING_OP_POLL_ADD;
-        sqe.poll32_events = static_cast<unsigned>(poll_bits(op.wanted));
-        break;
-      case op_kind::sleep:
-      case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
+    case op_kind::accept:
+      sqe.opcode = IORING_OP_ACCEPT;
+      sqe.accept_flags = SOCK_CLOEXEC;
+      break;
+    case op_kind::connect:
+      sqe.opcode = IORING_OP_CONNECT;
+      sqe.addr = reinterpret_cast<std::uint64_t>(op.data);
+      sqe.off = op.size;
+      break;
+    case op_kind::recv: fill_receive(sqe, op); break;
+    case op_kind::send:
+      sqe.opcode = IORING_OP_SEND;
+      sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
+      sqe.len = left_of(op);
+      sqe.msg_flags = MSG_NOSIGNAL;
+      break;
+    case op_kind::ready:
+      sqe.opcode = IORING_OP_POLL_ADD;
+      sqe.poll32_events = static_cast<unsigned>(poll_bits(op.wanted));
+      break;
+    case op_kind::sleep:
+    case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
     }
   }
 
@@ -137,9 +139,9 @@ class io_uring_engine final : public engine {
     return true;
   }
 
-  // A request, not an answer: `op` and its buffer stay the kernel's until op's own completion comes.
-  // Cancels are filled in only for operations still pending and one thread fills the ring, so the
-  // cancel stands before any later start at the same address.
+  // A request, not an answer: `op` and its buffer stay the kernel's until op's own completion
+  // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
+  // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
     io_uring_sqe* sqe = take();
     sqe->opcode = IORING_OP_ASYNC_CANCEL;
@@ -165,7 +167,8 @@ class io_uring_engine final : public engine {
     if (until != clock::time_point::min() && until != never) {
       left = std::max(until - now(), clock::duration::zero());
     }
-    const bool wait = (until == never || left > clock::duration::zero()) && held_.empty() && !ring_.front();
+    const bool wait =
+        (until == never || left > clock::duration::zero()) && held_.empty() && !ring_.front();
     const timespec ts{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     check(ring_.enter(wait ? 1 : 0, until == never ? nullptr : &ts));
     reap();
@@ -212,7 +215,7 @@ class io_uring_engine final : public engine {
     }
     if (leased_.is_open() || cqe.res <= 0) return cqe.res;
     const int r = perform_on(*this, op, wait_in_call::no);  // the poll said that there is something
-    return r == -EAGAIN ? -ENOBUFS : r;                     // there was not: goes round once more
+    return r == -EAGAIN ? -ENOBUFS : r;  // there was not: goes round once more
   }
 
   void do_wake() noexcept override { wake_.signal(); }

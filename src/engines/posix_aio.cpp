@@ -1,9 +1,9 @@
 // POSIX asynchronous I/O on sockets: aio(7), aio_read(3). glibc's is a few helper threads.
 //
-// The idea: poll(2) says when a descriptor is ready, then a helper makes the copy and reports it done.
-// A helper could wait for the data too, but then it could not be given up: aio_cancel(3) says
-// AIO_NOTCANCELED for a read of a silent socket, and twenty silent peers would hold all the helpers.
-// Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
+// The idea: poll(2) says when a descriptor is ready, then a helper makes the copy and reports it
+// done. A helper could wait for the data too, but then it could not be given up: aio_cancel(3) says
+// AIO_NOTCANCELED for a read of a silent socket, and twenty silent peers would hold all the
+// helpers. Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/wake.hpp"
@@ -65,7 +65,8 @@ class posix_aio_engine final : public engine {
   started park(operation& op) noexcept {
     slot& s = at(op.fd);
     const interest want = interest_of(op);
-    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) && !(has(want, interest::write) && s.writer),
+    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) &&
+                      !(has(want, interest::write) && s.writer),
                   "one receive and one send may be pending on a descriptor");
     if (has(want, interest::read)) s.reader = &op;
     if (has(want, interest::write)) s.writer = &op;
@@ -107,7 +108,8 @@ class posix_aio_engine final : public engine {
     c->control->aio_buf = op.data + op.moved;
     c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
-    const int r = op.kind == op_kind::recv ? os().aio_read(c->control.get()) : os().aio_write(c->control.get());
+    const int r = op.kind == op_kind::recv ? os().aio_read(c->control.get())
+                                           : os().aio_write(c->control.get());
     if (r == 0) {
       c->op = &op;
       ++copies_in_flight_;
@@ -119,7 +121,8 @@ class posix_aio_engine final : public engine {
   }
 
   copy* free_copy() noexcept {
-    const auto c = std::find_if(copies_.begin(), copies_.end(), [](const copy& x) { return !x.op; });
+    const auto c =
+        std::find_if(copies_.begin(), copies_.end(), [](const copy& x) { return !x.op; });
     return c == copies_.end() ? nullptr : &*c;
   }
 
@@ -144,7 +147,8 @@ class posix_aio_engine final : public engine {
       while (c.op && c.control->aio_fildes == fd) collect(nullptr);
     }
     if (fd >= 0 && static_cast<std::size_t>(fd) < slots_.size()) {
-      IOLITE_ASSERT(!at(fd).reader && !at(fd).writer, "operations are cancelled before their descriptor is closed");
+      IOLITE_ASSERT(!at(fd).reader && !at(fd).writer,
+                    "operations are cancelled before their descriptor is closed");
     }
     os().close(fd);
   }
@@ -165,8 +169,10 @@ class posix_aio_engine final : public engine {
         wake_.drain();
         continue;
       }
-      if (operation* op = has(e.ready, interest::read) ? at(e.token.fd).reader : nullptr) go_on(*op);
-      if (operation* op = has(e.ready, interest::write) ? at(e.token.fd).writer : nullptr) go_on(*op);
+      if (operation* op = has(e.ready, interest::read) ? at(e.token.fd).reader : nullptr)
+        go_on(*op);
+      if (operation* op = has(e.ready, interest::write) ? at(e.token.fd).writer : nullptr)
+        go_on(*op);
     }
   }
 

@@ -1,12 +1,14 @@
-// Any poller becomes an engine: R. Stevens' second to fourth model. See select(2), poll(2), epoll(7).
+// Any poller becomes an engine: R. Stevens' second to fourth model. See select(2), poll(2),
+// epoll(7).
 //
-// The idea: a descriptor is registered once and stays so; what events have told about it is remembered,
-// so that no receive is made that is known to say EAGAIN and nothing is asked that the facility will
-// tell anyhow. Events are hints: the call itself is always tried, and decides.
+// The idea: a descriptor is registered once and stays so; what events have told about it is
+// remembered, so that no receive is made that is known to say EAGAIN and nothing is asked that the
+// facility will tell anyhow. Events are hints: the call itself is always tried, and decides.
 //
 // - `readable`/`writable`: the last thing known. A receive waits unless readable; a send is tried.
-// - A short receive on TCP means drained: the next event tells when more has come (epoll(7), "Questions
-//   and answers"). Not so after a hang-up, whose event may have come before: then it is always tried.
+// - A short receive on TCP means drained: the next event tells when more has come (epoll(7),
+//   "Questions and answers"). Not so after a hang-up, whose event may have come before: then it is
+//   always tried.
 // - Facilities that report changes (edge) are told everything once; the others exactly who waits.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
@@ -46,7 +48,7 @@ class readiness_engine final : public engine {
     interest watched = interest::none;
     bool readable = false;
     bool writable = true;
-    bool hung_up = false;   // an end or an error is known: always try
+    bool hung_up = false;  // an end or an error is known: always try
     bool unwatchable = false;  // a regular file: always ready
   };
 
@@ -68,11 +70,11 @@ class readiness_engine final : public engine {
 
   static bool may_try(const slot& s, const operation& op) noexcept {
     switch (op.kind) {
-      case op_kind::recv:
-      case op_kind::accept: return s.readable || s.unwatchable;
-      case op_kind::send: return s.writable || s.unwatchable;
-      case op_kind::connect: return true;
-      default: return false;  // ready: asked once it is watched, see park()
+    case op_kind::recv:
+    case op_kind::accept: return s.readable || s.unwatchable;
+    case op_kind::send: return s.writable || s.unwatchable;
+    case op_kind::connect: return true;
+    default: return false;  // ready: asked once it is watched, see park()
     }
   }
 
@@ -90,7 +92,8 @@ class readiness_engine final : public engine {
 
   started park(slot& s, operation& op) noexcept {
     const interest want = interest_of(op);
-    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) && !(has(want, interest::write) && s.writer),
+    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) &&
+                      !(has(want, interest::write) && s.writer),
                   "one receive and one send may be pending on a descriptor");
     if (has(want, interest::read)) s.reader = &op;
     if (has(want, interest::write)) s.writer = &op;
@@ -99,7 +102,8 @@ class readiness_engine final : public engine {
     // What was ready before it was watched is told by no later change: look once. A foreign
     // descriptor may have been used meanwhile: look each time.
     const bool first_look = facility_.edge_only && !was_watched;
-    if (r == 0 && !first_look && !s.unwatchable && op.kind != op_kind::ready) return started::pending;
+    if (r == 0 && !first_look && !s.unwatchable && op.kind != op_kind::ready)
+      return started::pending;
     if (r == 0) r = attempt(s, op);
     if (r == -EAGAIN && !s.unwatchable) return started::pending;
     unpark(s, op);
@@ -109,7 +113,8 @@ class readiness_engine final : public engine {
   void unpark(slot& s, const operation& op) noexcept {
     if (s.reader == &op) s.reader = nullptr;
     if (s.writer == &op) s.writer = nullptr;
-    // A foreign descriptor may be closed without our knowledge: it stays registered only while waited for.
+    // A foreign descriptor may be closed without our knowledge: it stays registered only while
+    // waited for.
     if (op.kind == op_kind::ready && op.fd >= 0 && !s.reader && !s.writer) drop(s, op.fd);
     else static_cast<void>(watch(s, op.fd));
   }
@@ -138,7 +143,8 @@ class readiness_engine final : public engine {
   void do_close(int fd) noexcept override {
     if (fd >= 0 && index(fd) < slots_.size()) {
       slot& s = at(fd);
-      IOLITE_ASSERT(!s.reader && !s.writer, "operations are cancelled before their descriptor is closed");
+      IOLITE_ASSERT(!s.reader && !s.writer,
+                    "operations are cancelled before their descriptor is closed");
       drop(s, fd);
     }
     os().close(fd);

@@ -50,7 +50,8 @@ int ring::map(const io_uring_params& p) noexcept {
   cqes_ = reinterpret_cast<io_uring_cqe*>(at(p.cq_off.cqes));
   sq_entries_ = p.sq_entries;
   local_tail_ = *sq_tail_;
-  for (unsigned i = 0; i < sq_entries_; ++i) sq_array_[i] = i;  // entry i stands at place i, for good
+  for (unsigned i = 0; i < sq_entries_; ++i)
+    sq_array_[i] = i;  // entry i stands at place i, for good
   return 0;
 }
 
@@ -91,8 +92,6 @@ const io_uring_cqe* ring::front() const noexcept {
 
 void ring::pop() noexcept { store(cq_head_, *cq_head_ + 1); }
 
-bool ring::overflown() const noexcept {
-  return (load(sq_flags_) & IORING_SQ_CQ_OVERFLOW) != 0;
-}
+bool ring::overflown() const noexcept { return (load(sq_flags_) & IORING_SQ_CQ_OVERFLOW) != 0; }
 
 }  // namespace iolite

@@ -1,6 +1,6 @@
 // The counters of calls.hpp as users see them.
-#include "iolite/system_calls.hpp"
 #include "kernel/calls.hpp"
+#include "iolite/system_calls.hpp"
 
 namespace iolite {
 

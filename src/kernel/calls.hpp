@@ -1,4 +1,5 @@
-// The system calls this library makes, as a list: names for reports, an index for counters and faults.
+// The system calls this library makes, as a list: names for reports, an index for counters and
+// faults.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -8,16 +9,16 @@
 namespace iolite {
 
 // clang-format off
-#define IOLITE_CALLS(X)                                                                        \
-  X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(socketpair)                  \
-  X(getsockname) X(getpeername) X(setsockopt) X(getsockopt) X(recv) X(send)                    \
-  X(open) X(close) X(read) X(write) X(fcntl) X(dup) X(dup3) X(unlink) X(pipe2)                \
-  X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait)                                \
-  X(kqueue) X(kevent)                                                                          \
-  X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep)                           \
-  X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid) X(getpid)                                        \
-  X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_cancel)             \
-  X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap)                   \
+#define IOLITE_CALLS(X) \
+  X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(socketpair) \
+  X(getsockname) X(getpeername) X(setsockopt) X(getsockopt) X(recv) X(send) \
+  X(open) X(close) X(read) X(write) X(fcntl) X(dup) X(dup3) X(unlink) X(pipe2) \
+  X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait) \
+  X(kqueue) X(kevent) \
+  X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep) \
+  X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid) X(getpid) \
+  X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_cancel) \
+  X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getrlimit)
 // clang-format on
 

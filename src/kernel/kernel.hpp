@@ -1,5 +1,6 @@
-// The only door to the operating system. Engines, pollers and sockets make every system call through
-// a `kernel&`, so that a decorator can fail the n-th of them and a simulation can be all of them.
+// The only door to the operating system. Engines, pollers and sockets make every system call
+// through a `kernel&`, so that a decorator can fail the n-th of them and a simulation can be all of
+// them.
 //
 // One virtual function carries every call: an implementation is one switch, a decorator one
 // function, and the typed members below are what the rest of the library sees. Results follow the
@@ -61,84 +62,147 @@ class kernel {
   virtual long invoke(call c, const call_args& a) noexcept = 0;
 
   // --- sockets: socket(7) ---
-  int socket(int domain, int type, int protocol) noexcept { return to_int(call::socket, domain, type, protocol); }
+  int socket(int domain, int type, int protocol) noexcept {
+    return to_int(call::socket, domain, type, protocol);
+  }
   int bind(int fd, const sockaddr* a, socklen_t n) noexcept { return to_int(call::bind, fd, a, n); }
   int listen(int fd, int backlog) noexcept { return to_int(call::listen, fd, backlog); }
-  int accept4(int fd, sockaddr* a, socklen_t* n, int flags) noexcept { return to_int(call::accept4, fd, a, n, flags); }
-  int connect(int fd, const sockaddr* a, socklen_t n) noexcept { return to_int(call::connect, fd, a, n); }
+  int accept4(int fd, sockaddr* a, socklen_t* n, int flags) noexcept {
+    return to_int(call::accept4, fd, a, n, flags);
+  }
+  int connect(int fd, const sockaddr* a, socklen_t n) noexcept {
+    return to_int(call::connect, fd, a, n);
+  }
   int shutdown(int fd, int how) noexcept { return to_int(call::shutdown, fd, how); }
-  int socketpair(int domain, int type, int* two) noexcept { return to_int(call::socketpair, domain, type, 0, two); }
-  int getsockname(int fd, sockaddr* a, socklen_t* n) noexcept { return to_int(call::getsockname, fd, a, n); }
-  int getpeername(int fd, sockaddr* a, socklen_t* n) noexcept { return to_int(call::getpeername, fd, a, n); }
-  int setsockopt(int fd, int level, int name, const void* v, socklen_t n) noexcept { return to_int(call::setsockopt, fd, level, name, v, n); }
-  int getsockopt(int fd, int level, int name, void* v, socklen_t* n) noexcept { return to_int(call::getsockopt, fd, level, name, v, n); }
-  long recv(int fd, void* p, std::size_t n, int flags) noexcept { return word(call::recv, fd, p, n, flags); }
-  long send(int fd, const void* p, std::size_t n, int flags) noexcept { return word(call::send, fd, p, n, flags); }
+  int socketpair(int domain, int type, int* two) noexcept {
+    return to_int(call::socketpair, domain, type, 0, two);
+  }
+  int getsockname(int fd, sockaddr* a, socklen_t* n) noexcept {
+    return to_int(call::getsockname, fd, a, n);
+  }
+  int getpeername(int fd, sockaddr* a, socklen_t* n) noexcept {
+    return to_int(call::getpeername, fd, a, n);
+  }
+  int setsockopt(int fd, int level, int name, const void* v, socklen_t n) noexcept {
+    return to_int(call::setsockopt, fd, level, name, v, n);
+  }
+  int getsockopt(int fd, int level, int name, void* v, socklen_t* n) noexcept {
+    return to_int(call::getsockopt, fd, level, name, v, n);
+  }
+  long recv(int fd, void* p, std::size_t n, int flags) noexcept {
+    return word(call::recv, fd, p, n, flags);
+  }
+  long send(int fd, const void* p, std::size_t n, int flags) noexcept {
+    return word(call::send, fd, p, n, flags);
+  }
 
   // --- descriptors ---
-  int open(const char* path, int flags, unsigned mode = 0) noexcept { return to_int(call::open, path, flags, mode); }
+  int open(const char* path, int flags, unsigned mode = 0) noexcept {
+    return to_int(call::open, path, flags, mode);
+  }
   // Always gives the number back, also when it reports an error: see close(2). Never -EINTR.
   int close(int fd) noexcept { return to_int(call::close, fd); }
   long read(int fd, void* p, std::size_t n) noexcept { return word(call::read, fd, p, n); }
   long write(int fd, const void* p, std::size_t n) noexcept { return word(call::write, fd, p, n); }
-  int fcntl(int fd, int command, long argument = 0) noexcept { return to_int(call::fcntl, fd, command, argument); }
+  int fcntl(int fd, int command, long argument = 0) noexcept {
+    return to_int(call::fcntl, fd, command, argument);
+  }
   int dup(int fd) noexcept { return to_int(call::dup, fd); }  // close-on-exec
   int dup3(int fd, int onto, int flags) noexcept { return to_int(call::dup3, fd, onto, flags); }
   int unlink(const char* path) noexcept { return to_int(call::unlink, path); }
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }
 
-  // --- readiness: select(2), poll(2), epoll(7), kqueue(2). Time-outs in milliseconds, < 0: for ever ---
-  int select(int n, fd_set* r, fd_set* w, fd_set* x, timeval* t) noexcept { return to_int(call::select, n, r, w, x, t); }
+  // --- readiness: select(2), poll(2), epoll(7), kqueue(2). Milliseconds, < 0: for ever ---
+  int select(int n, fd_set* r, fd_set* w, fd_set* x, timeval* t) noexcept {
+    return to_int(call::select, n, r, w, x, t);
+  }
   int poll(pollfd* fds, std::size_t n, int ms) noexcept { return to_int(call::poll, fds, n, ms); }
   int epoll_create1(int flags) noexcept { return to_int(call::epoll_create1, flags); }
-  int epoll_ctl(int ep, int op, int fd, epoll_event* e) noexcept { return to_int(call::epoll_ctl, ep, op, fd, e); }
-  int epoll_wait(int ep, epoll_event* out, int max, int ms) noexcept { return to_int(call::epoll_wait, ep, out, max, ms); }
+  int epoll_ctl(int ep, int op, int fd, epoll_event* e) noexcept {
+    return to_int(call::epoll_ctl, ep, op, fd, e);
+  }
+  int epoll_wait(int ep, epoll_event* out, int max, int ms) noexcept {
+    return to_int(call::epoll_wait, ep, out, max, ms);
+  }
   int kqueue() noexcept { return to_int(call::kqueue); }
-  int kevent(int kq, const struct kevent* in, int n, struct kevent* out, int max, const timespec* t) noexcept { return to_int(call::kevent, kq, in, n, out, max, t); }
+  int kevent(int kq, const struct kevent* in, int n, struct kevent* out, int max,
+             const timespec* t) noexcept {
+    return to_int(call::kevent, kq, in, n, out, max, t);
+  }
 
   // --- waking and waiting ---
   int eventfd(unsigned count, int flags) noexcept { return to_int(call::eventfd, count, flags); }
-  // Sleeps while *p == expected; -ETIMEDOUT after `t` (relative; null: for ever). futex(2), private.
-  int futex_wait(std::uint32_t* p, std::uint32_t expected, const timespec* t) noexcept { return to_int(call::futex_wait, p, expected, t); }
-  int futex_wake(std::uint32_t* p, int waiters) noexcept { return to_int(call::futex_wake, p, waiters); }
+  // Sleeps while *p == expected; -ETIMEDOUT after `t` (relative; null: for ever). futex(2),
+  // private.
+  int futex_wait(std::uint32_t* p, std::uint32_t expected, const timespec* t) noexcept {
+    return to_int(call::futex_wait, p, expected, t);
+  }
+  int futex_wake(std::uint32_t* p, int waiters) noexcept {
+    return to_int(call::futex_wake, p, waiters);
+  }
   int sched_yield() noexcept { return to_int(call::sched_yield); }
   int nanosleep(const timespec* t) noexcept { return to_int(call::nanosleep, t); }
 
   // --- signals: signal(7). The mask is the calling thread's ---
-  int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept { return to_int(call::sigprocmask, how, set, old); }
-  int sigtimedwait(const sigset_t* set, siginfo_t* out, const timespec* t) noexcept { return to_int(call::sigtimedwait, set, out, t); }
-  int sigaction(int number, const struct sigaction* act, struct sigaction* old) noexcept { return to_int(call::sigaction, number, act, old); }
+  int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
+    return to_int(call::sigprocmask, how, set, old);
+  }
+  int sigtimedwait(const sigset_t* set, siginfo_t* out, const timespec* t) noexcept {
+    return to_int(call::sigtimedwait, set, out, t);
+  }
+  int sigaction(int number, const struct sigaction* act, struct sigaction* old) noexcept {
+    return to_int(call::sigaction, number, act, old);
+  }
   int gettid() noexcept { return to_int(call::gettid); }
   int getpid() noexcept { return to_int(call::getpid); }
 
-  // --- POSIX asynchronous I/O: aio(7). aio_error gives EINPROGRESS, 0, or the error, all positive ---
+  // --- POSIX asynchronous I/O: aio(7). aio_error gives EINPROGRESS, 0, or a positive error ---
   int aio_read(aiocb* c) noexcept { return to_int(call::aio_read, c); }
   int aio_write(aiocb* c) noexcept { return to_int(call::aio_write, c); }
-  int aio_suspend(const aiocb* const* list, int n, const timespec* t) noexcept { return to_int(call::aio_suspend, list, n, t); }
+  int aio_suspend(const aiocb* const* list, int n, const timespec* t) noexcept {
+    return to_int(call::aio_suspend, list, n, t);
+  }
   int aio_error(const aiocb* c) noexcept { return to_int(call::aio_error, c); }
   long aio_return(aiocb* c) noexcept { return word(call::aio_return, c); }
   int aio_cancel(int fd, aiocb* c) noexcept { return to_int(call::aio_cancel, fd, c); }
 
   // --- io_uring(7), and the memory its rings are shared in ---
-  int io_uring_setup(unsigned entries, io_uring_params* p) noexcept { return to_int(call::io_uring_setup, entries, p); }
-  int io_uring_enter(int fd, unsigned submit, unsigned complete, unsigned flags, const void* arg, std::size_t n) noexcept { return to_int(call::io_uring_enter, fd, submit, complete, flags, arg, n); }
-  int io_uring_register(int fd, unsigned op, const void* arg, unsigned n) noexcept { return to_int(call::io_uring_register, fd, op, arg, n); }
+  int io_uring_setup(unsigned entries, io_uring_params* p) noexcept {
+    return to_int(call::io_uring_setup, entries, p);
+  }
+  int io_uring_enter(int fd, unsigned submit, unsigned complete, unsigned flags, const void* arg,
+                     std::size_t n) noexcept {
+    return to_int(call::io_uring_enter, fd, submit, complete, flags, arg, n);
+  }
+  int io_uring_register(int fd, unsigned op, const void* arg, unsigned n) noexcept {
+    return to_int(call::io_uring_register, fd, op, arg, n);
+  }
   // The address, or -errno (addresses are never in the top page).
-  long mmap(std::size_t n, int protection, int flags, int fd, long offset) noexcept { return word(call::mmap, n, protection, flags, fd, offset); }
+  long mmap(std::size_t n, int protection, int flags, int fd, long offset) noexcept {
+    return word(call::mmap, n, protection, flags, fd, offset);
+  }
   int munmap(void* p, std::size_t n) noexcept { return to_int(call::munmap, p, n); }
 
   // --- processes ---
   int fork() noexcept { return to_int(call::fork); }
-  int waitpid(int pid, int* status, int options) noexcept { return to_int(call::waitpid, pid, status, options); }
+  int waitpid(int pid, int* status, int options) noexcept {
+    return to_int(call::waitpid, pid, status, options);
+  }
   int kill(int pid, int number) noexcept { return to_int(call::kill, pid, number); }
   int pidfd_open(int pid) noexcept { return to_int(call::pidfd_open, pid); }
-  int getrlimit(int resource, rlimit* out) noexcept { return to_int(call::getrlimit, resource, out); }
+  int getrlimit(int resource, rlimit* out) noexcept {
+    return to_int(call::getrlimit, resource, out);
+  }
 
  private:
   template <class... A>
-  long word(call c, A... a) noexcept { return invoke(c, call_args(a...)); }
+  long word(call c, A... a) noexcept {
+    return invoke(c, call_args(a...));
+  }
   template <class... A>
-  int to_int(call c, A... a) noexcept { return static_cast<int>(invoke(c, call_args(a...))); }
+  int to_int(call c, A... a) noexcept {
+    return static_cast<int>(invoke(c, call_args(a...)));
+  }
 };
 
 // Ends this process at once, as _exit(2), having added its call counts to the shared ones.

@@ -1,5 +1,5 @@
-// The real kernel: one line a call, each counted. glibc's wrappers are used where they exist, so that
-// sanitizers, fork handlers and the vDSO keep working.
+// The real kernel: one line a call, each counted. glibc's wrappers are used where they exist, so
+// that sanitizers, fork handlers and the vDSO keep working.
 #include "kernel/kernel.hpp"
 
 #include <aio.h>
@@ -136,7 +136,11 @@ class linux_kernel final : public kernel {
 #define I(n) a.as<int>(n)
 #define U(n) a.as<unsigned>(n)
 #define N(n) a.as<std::size_t>(n)
-#define P(T, n) a.as<T*>(n)
+#define P(type, n) a.as<type*>(n)  // NOLINT(bugprone-macro-parentheses): a type
+#define F(n) a.as<fd_set*>(n)
+#define S(n) a.as<sigset_t*>(n)
+#define A(n) a.as<struct sigaction*>(n)
+#define T(n) a.as<const timespec*>(n)
 // clang-format off
 long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a call
   switch (c) {
@@ -149,7 +153,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::socketpair: return ::socketpair(I(0), I(1), I(2), P(int, 3));
     case call::getsockname: return ::getsockname(I(0), P(sockaddr, 1), P(socklen_t, 2));
     case call::getpeername: return ::getpeername(I(0), P(sockaddr, 1), P(socklen_t, 2));
-    case call::setsockopt: return ::setsockopt(I(0), I(1), I(2), P(const void, 3), a.as<socklen_t>(4));
+    case call::setsockopt: return ::setsockopt(I(0), I(1), I(2), P(void, 3), a.as<socklen_t>(4));
     case call::getsockopt: return ::getsockopt(I(0), I(1), I(2), P(void, 3), P(socklen_t, 4));
     case call::recv: return ::recv(I(0), P(void, 1), N(2), I(3));
     case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
@@ -162,32 +166,35 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::dup3: return ::dup3(I(0), I(1), I(2));
     case call::unlink: return ::unlink(P(const char, 0));
     case call::pipe2: return ::pipe2(P(int, 0), I(1));
-    case call::select: return ::select(I(0), P(fd_set, 1), P(fd_set, 2), P(fd_set, 3), P(timeval, 4));
+    case call::select: return ::select(I(0), F(1), F(2), F(3), P(timeval, 4));
     case call::poll: return ::poll(P(pollfd, 0), N(1), I(2));
     case call::epoll_create1: return ::epoll_create1(I(0));
     case call::epoll_ctl: return ::epoll_ctl(I(0), I(1), I(2), P(epoll_event, 3));
     case call::epoll_wait: return ::epoll_wait(I(0), P(epoll_event, 1), I(2), I(3));
     case call::kqueue: case call::kevent: return errno = ENOSYS, -1;
     case call::eventfd: return ::eventfd(U(0), I(1));
-    case call::futex_wait: return futex(P(std::uint32_t, 0), FUTEX_WAIT, a.word[1], P(const timespec, 2));
+    case call::futex_wait: return futex(P(std::uint32_t, 0), FUTEX_WAIT, a.word[1], T(2));
     case call::futex_wake: return futex(P(std::uint32_t, 0), FUTEX_WAKE, a.word[1], nullptr);
     case call::sched_yield: return ::sched_yield();
-    case call::nanosleep: return ::nanosleep(P(const timespec, 0), nullptr);
-    case call::sigprocmask: return negated(::pthread_sigmask(I(0), P(const sigset_t, 1), P(sigset_t, 2)));
-    case call::sigtimedwait: return ::sigtimedwait(P(const sigset_t, 0), P(siginfo_t, 1), P(const timespec, 2));
-    case call::sigaction: return ::sigaction(I(0), P(const struct sigaction, 1), P(struct sigaction, 2));
+    case call::nanosleep: return ::nanosleep(T(0), nullptr);
+    case call::sigprocmask: return negated(::pthread_sigmask(I(0), S(1), S(2)));
+    case call::sigtimedwait: return ::sigtimedwait(S(0), P(siginfo_t, 1), T(2));
+    case call::sigaction: return ::sigaction(I(0), A(1), A(2));
     case call::gettid: return ::gettid();
     case call::getpid: return ::getpid();
     case call::aio_read: return ::aio_read(P(aiocb, 0));
     case call::aio_write: return ::aio_write(P(aiocb, 0));
-    case call::aio_suspend: return ::aio_suspend(P(const aiocb* const, 0), I(1), P(const timespec, 2));
+    case call::aio_suspend: return ::aio_suspend(P(const aiocb* const, 0), I(1), T(2));
     case call::aio_error: return ::aio_error(P(const aiocb, 0));
     case call::aio_return: return ::aio_return(P(aiocb, 0));
     case call::aio_cancel: return ::aio_cancel(I(0), P(aiocb, 1));
     case call::io_uring_setup: return ::syscall(SYS_io_uring_setup, U(0), a.word[1]);
-    case call::io_uring_enter: return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));
-    case call::io_uring_register: return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
-    case call::mmap: return reinterpret_cast<long>(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
+    case call::io_uring_enter:
+      return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));
+    case call::io_uring_register:
+      return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
+    case call::mmap:
+      return reinterpret_cast<long>(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
     case call::fork: return fork_counted();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
@@ -202,6 +209,10 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
 #undef U
 #undef N
 #undef P
+#undef F
+#undef S
+#undef A
+#undef T
 
 }  // namespace
 
@@ -212,7 +223,8 @@ kernel& kernel::real() noexcept {
 
 call_counts calls_of_thread() noexcept {
   call_counts out{};
-  for (std::size_t i = 0; i < call_count; ++i) out[i] = mine().count[i].load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < call_count; ++i)
+    out[i] = mine().count[i].load(std::memory_order_relaxed);
   return out;
 }
 
@@ -221,7 +233,8 @@ call_counts calls_of_process() noexcept {
   const std::lock_guard hold(all().lock);
   for (std::size_t i = 0; i < call_count; ++i) {
     out[i] = (*all().ended)[i].load(std::memory_order_relaxed);
-    for (const auto* t = all().live; t; t = t->next) out[i] += t->count[i].load(std::memory_order_relaxed);
+    for (const auto* t = all().live; t; t = t->next)
+      out[i] += t->count[i].load(std::memory_order_relaxed);
   }
   return out;
 }

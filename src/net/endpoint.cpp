@@ -1,5 +1,5 @@
-// See endpoint.hpp. Parsing is strict: what is not one of the documented forms is refused with a line
-// that shows a right one.
+// See endpoint.hpp. Parsing is strict: what is not one of the documented forms is refused with a
+// line that shows a right one.
 #include "iolite/endpoint.hpp"
 
 #include <algorithm>
@@ -83,7 +83,8 @@ std::expected<endpoint, error> endpoint::parse(std::string_view text) {
     return bad(text, "an IPv6 address stands in brackets, as in [::1]:7000");
   }
   std::uint16_t port = 0;
-  if (!parse_port(text.substr(colon + 1), port)) return bad(text, "the port is a number from 0 to 65535");
+  if (!parse_port(text.substr(colon + 1), port))
+    return bad(text, "the port is a number from 0 to 65535");
   const std::string_view host = v6 ? text.substr(1, bracket - 1) : text.substr(0, colon);
   return parse_inet(text, host, v6, port);
 }
@@ -96,7 +97,8 @@ endpoint endpoint::from_native(const void* address, std::size_t bytes) noexcept 
 }
 
 int endpoint::family() const noexcept {
-  return bytes_ >= sizeof(sa_family_t) ? reinterpret_cast<const sockaddr*>(address_)->sa_family : AF_UNSPEC;
+  return bytes_ >= sizeof(sa_family_t) ? reinterpret_cast<const sockaddr*>(address_)->sa_family
+                                       : AF_UNSPEC;
 }
 
 bool endpoint::is_unix() const noexcept { return family() == AF_UNIX; }
@@ -105,7 +107,8 @@ bool endpoint::is_tcp() const noexcept { return family() == AF_INET || family() 
 
 std::uint16_t endpoint::port() const noexcept {
   // sin_port and sin6_port stand at the same place.
-  return is_tcp() ? ntohs(reinterpret_cast<const sockaddr_in*>(address_)->sin_port) : std::uint16_t{0};
+  return is_tcp() ? ntohs(reinterpret_cast<const sockaddr_in*>(address_)->sin_port)
+                  : std::uint16_t{0};
 }
 
 void endpoint::set_port(std::uint16_t port) noexcept {
@@ -137,14 +140,16 @@ std::string endpoint::path() const {
 std::string endpoint::to_string() const {
   char text[INET6_ADDRSTRLEN] = {};
   switch (family()) {
-    case AF_INET:
-      ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address_)->sin_addr, text, sizeof text);
-      return std::string(text) + ":" + std::to_string(port());
-    case AF_INET6:
-      ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address_)->sin6_addr, text, sizeof text);
-      return "[" + std::string(text) + "]:" + std::to_string(port());
-    case AF_UNIX: return "unix:" + path();
-    default: return "(no address)";
+  case AF_INET:
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address_)->sin_addr, text,
+                sizeof text);
+    return std::string(text) + ":" + std::to_string(port());
+  case AF_INET6:
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address_)->sin6_addr, text,
+                sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(port());
+  case AF_UNIX: return "unix:" + path();
+  default: return "(no address)";
   }
 }
 

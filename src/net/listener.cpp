@@ -17,18 +17,20 @@ namespace {
 error explain(const endpoint& at, int r) {
   std::string line = "cannot listen on " + at.to_string() + ": ";
   switch (-r) {
-    case EADDRINUSE:
-      line += "the address is in use; stop who uses it, or choose another port (0 lets the system choose)";
-      break;
-    case EADDRNOTAVAIL: line += "this machine has no such address"; break;
-    case EACCES:
-      line += at.is_unix() ? "no permission to make the socket file; choose a directory you may write to"
-                           : "no permission; ports below 1024 need privileges, choose a higher one";
-      break;
-    case ENOENT: line += "the directory does not exist"; break;
-    case EAFNOSUPPORT: line += "this kernel has no support for such addresses"; break;
-    case EMFILE: line += "no descriptor is free; raise `ulimit -n`"; break;
-    default: line += std::system_category().message(-r);
+  case EADDRINUSE:
+    line += "the address is in use; stop who uses it, or choose another port (0 lets the system "
+            "choose)";
+    break;
+  case EADDRNOTAVAIL: line += "this machine has no such address"; break;
+  case EACCES:
+    line += at.is_unix()
+                ? "no permission to make the socket file; choose a directory you may write to"
+                : "no permission; ports below 1024 need privileges, choose a higher one";
+    break;
+  case ENOENT: line += "the directory does not exist"; break;
+  case EAFNOSUPPORT: line += "this kernel has no support for such addresses"; break;
+  case EMFILE: line += "no descriptor is free; raise `ulimit -n`"; break;
+  default: line += std::system_category().message(-r);
   }
   return {std::error_code(-r, std::system_category()), std::move(line)};
 }
@@ -47,11 +49,17 @@ int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept 
   if (o.keepalive_idle > clock::duration::zero()) {
     const auto s = std::chrono::ceil<std::chrono::seconds>(o.keepalive_idle).count();
     if (const int r = set(os, fd, SOL_SOCKET, SO_KEEPALIVE, 1); r < 0) return r;
-    if (const int r = set(os, fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(std::min<std::int64_t>(s, 32767))); r < 0) return r;
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_KEEPIDLE,
+                          static_cast<int>(std::min<std::int64_t>(s, 32767)));
+        r < 0)
+      return r;
   }
   if (o.user_timeout > clock::duration::zero()) {
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(o.user_timeout).count();
-    if (const int r = set(os, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min<std::int64_t>(ms, INT32_MAX))); r < 0) return r;
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                          static_cast<int>(std::min<std::int64_t>(ms, INT32_MAX)));
+        r < 0)
+      return r;
   }
   return 0;
 }
@@ -60,14 +68,16 @@ int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept 
 bool is_left_behind(kernel& os, const endpoint& at) noexcept {
   const int fd = os.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
-  const int r = os.connect(fd, static_cast<const sockaddr*>(at.native()), static_cast<socklen_t>(at.native_bytes()));
+  const int r = os.connect(fd, static_cast<const sockaddr*>(at.native()),
+                           static_cast<socklen_t>(at.native_bytes()));
   os.close(fd);
   return r == -ECONNREFUSED;
 }
 
 int bind(kernel& os, int fd, const endpoint& at) noexcept {
   const auto once = [&] {
-    return os.bind(fd, static_cast<const sockaddr*>(at.native()), static_cast<socklen_t>(at.native_bytes()));
+    return os.bind(fd, static_cast<const sockaddr*>(at.native()),
+                   static_cast<socklen_t>(at.native_bytes()));
   };
   int r = once();
   if (r == -EADDRINUSE && at.is_unix() && at.path().front() != '@' && is_left_behind(os, at)) {
@@ -92,7 +102,8 @@ endpoint local_of(kernel& os, int fd) noexcept {
 
 }  // namespace
 
-std::expected<listener, error> listener::open(engine& on, const endpoint& at, const listen_options& options) {
+std::expected<listener, error> listener::open(engine& on, const endpoint& at,
+                                              const listen_options& options) {
   kernel& os = on.os();
   const engine_traits t = on.traits();
   // Non-blocking but where the kernel waits: a queued connection may vanish between event and call.
@@ -145,7 +156,9 @@ int listener::release() noexcept {
   return std::exchange(fd_, -1);
 }
 
-endpoint listener::local() const noexcept { return fd_ < 0 ? endpoint() : local_of(engine_->os(), fd_); }
+endpoint listener::local() const noexcept {
+  return fd_ < 0 ? endpoint() : local_of(engine_->os(), fd_);
+}
 
 accept_operation::accept_operation(listener& from) noexcept : from_(&from), tcp_(from.tcp_) {
   kind = op_kind::accept;

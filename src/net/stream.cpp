@@ -33,7 +33,8 @@ detail::stream_operation*& detail::stream_operation::seat() const noexcept {
   return kind == op_kind::recv ? stream_->receiving_ : stream_->sending_;
 }
 
-bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h, const context& c) noexcept {
+bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
+                                               const context& c) noexcept {
   IOLITE_ASSERT(c.on == stream_->engine_ || !stream_->engine_ || c.on->traits().blocking,
                 "a stream is used on the engine it belongs to");
   IOLITE_ASSERT(!seat(), kind == op_kind::recv ? "two tasks receive from one stream at a time"
@@ -97,7 +98,9 @@ class connect_operation : public awaitable_operation {
 };
 
 // A blocking engine connects without blocking, so that it can be given up; then blocks.
-bool connects_nonblocking(const engine_traits& t) noexcept { return t.needs_nonblocking || t.blocking; }
+bool connects_nonblocking(const engine_traits& t) noexcept {
+  return t.needs_nonblocking || t.blocking;
+}
 
 }  // namespace
 
@@ -167,7 +170,8 @@ void stream::close() noexcept {
 }
 
 int stream::release() noexcept {
-  IOLITE_ASSERT(!receiving_ && !sending_, "a stream is released only while nothing is pending on it");
+  IOLITE_ASSERT(!receiving_ && !sending_,
+                "a stream is released only while nothing is pending on it");
   watcher_ = nullptr;
   return std::exchange(fd_, -1);
 }
@@ -204,12 +208,15 @@ result<void> stream::set_option(int level, int name, int value) noexcept {
   return {};
 }
 
-result<void> stream::set_nodelay(bool on) noexcept { return set_option(IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0); }
+result<void> stream::set_nodelay(bool on) noexcept {
+  return set_option(IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
 
 namespace {
 
 int at_least_one_second(clock::duration d) noexcept {
-  return static_cast<int>(std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(d).count(), 1, 32767));
+  return static_cast<int>(
+      std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(d).count(), 1, 32767));
 }
 
 }  // namespace
@@ -222,11 +229,14 @@ result<void> stream::set_keepalive(clock::duration idle, clock::duration interva
 
 result<void> stream::set_user_timeout(clock::duration limit) noexcept {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
-  return set_option(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT32_MAX)));
+  return set_option(IPPROTO_TCP, TCP_USER_TIMEOUT,
+                    static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT32_MAX)));
 }
 
 result<void> stream::set_buffers(std::size_t send_bytes, std::size_t recv_bytes) noexcept {
-  const auto clamped = [](std::size_t n) { return static_cast<int>(std::min<std::size_t>(n, INT32_MAX / 2)); };
+  const auto clamped = [](std::size_t n) {
+    return static_cast<int>(std::min<std::size_t>(n, INT32_MAX / 2));
+  };
   if (auto r = set_option(SOL_SOCKET, SO_SNDBUF, clamped(send_bytes)); !r) return r;
   return set_option(SOL_SOCKET, SO_RCVBUF, clamped(recv_bytes));
 }

@@ -41,8 +41,8 @@ class epoll_poller final : public poller {
     return os_.epoll_ctl(ep_, before == interest::none ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, t.fd, &e);
   }
 
-  // A duplicate (of dup(2), of fork(2)) keeps a closed descriptor's entry, which no number reaches any
-  // more: epoll(7), question 6. The number of the set stays, for whoever has nested it.
+  // A duplicate (of dup(2), of fork(2)) keeps a closed descriptor's entry, which no number reaches
+  // any more: epoll(7), question 6. The number of the set stays, for whoever has nested it.
   int clear() noexcept override {
     const int fresh = os_.epoll_create1(EPOLL_CLOEXEC);
     if (fresh < 0) return fresh;

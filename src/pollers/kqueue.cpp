@@ -1,8 +1,8 @@
 // kqueue(2), of the BSDs and macOS: the kernel keeps the list, as epoll(7), but of filters: reading
 // and writing of one descriptor are two entries.
 //
-// The idea: changes go in as one kevent() call of at most two entries, each answered by a receipt, so
-// that an update fails as a whole; events of one descriptor are merged after the wait.
+// The idea: changes go in as one kevent() call of at most two entries, each answered by a receipt,
+// so that an update fails as a whole; events of one descriptor are merged after the wait.
 //
 // Not compiled on Linux, and never yet run: written from the manual pages.
 #include "pollers/poller.hpp"

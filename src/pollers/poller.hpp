@@ -16,8 +16,8 @@
 
 namespace iolite {
 
-// A registration. `generation` is the owner's: it comes back with each event, so that an event for a
-// descriptor that was closed, and whose number was used again, is known to be stale.
+// A registration. `generation` is the owner's: it comes back with each event, so that an event for
+// a descriptor that was closed, and whose number was used again, is known to be stale.
 struct watch_token {
   int fd = -1;
   std::uint32_t generation = 0;
@@ -64,7 +64,8 @@ class poller {
 
   // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
   // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal
-  // came or what came was nothing: go on with the time left. events() is good until the next wait(), also while update() is called.
+  // came or what came was nothing: go on with the time left. events() is good until the next
+  // wait(), also while update() is called.
   virtual int wait(clock::duration timeout) noexcept = 0;
   [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
 };

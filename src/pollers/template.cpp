@@ -18,14 +18,15 @@ class template_poller final : public poller {
   ~template_poller() override = default;
 
   [[nodiscard]] std::string_view name() const noexcept override { return "template"; }
-  // What differs from level-triggered answers for any descriptor. Declare it; nothing asks for names.
+  // What differs from level-triggered answers for any descriptor. Declare it; nothing asks for
+  // names.
   [[nodiscard]] poller_traits traits() const noexcept override { return {.files = true}; }
   // A descriptor that is readable when wait() would return something, or -1.
   [[nodiscard]] int native_handle() const noexcept override { return -1; }
 
   // Adding checks the descriptor: -EBADF for a closed one, -EINVAL at or above traits().fd_limit,
-  // -EPERM where the facility refuses the kind. Removing a closed one succeeds. `t.generation` comes
-  // back with every event. On failure nothing has changed.
+  // -EPERM where the facility refuses the kind. Removing a closed one succeeds. `t.generation`
+  // comes back with every event. On failure nothing has changed.
   int update(watch_token t, interest before, interest after) noexcept override {
     if (before == interest::none) {
       if (const int r = check_open(os_, t.fd); r < 0) return r;
@@ -34,10 +35,10 @@ class template_poller final : public poller {
   }
 
   // Returns when something is ready or `timeout` has passed, rounded up; zero looks once and
-  // `for_ever` has no end. Each descriptor at most once, with all of its events. One that was closed
-  // without update() is neither reported nor the cause of a failure or a busy loop. -EINTR when a
-  // signal came, or nothing useful: the caller goes on with the time left. Never allocates after
-  // the events were found: what was found must not be lost.
+  // `for_ever` has no end. Each descriptor at most once, with all of its events. One that was
+  // closed without update() is neither reported nor the cause of a failure or a busy loop. -EINTR
+  // when a signal came, or nothing useful: the caller goes on with the time left. Never allocates
+  // after the events were found: what was found must not be lost.
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
     if (!make_room(events_, watched_.size())) return -ENOMEM;

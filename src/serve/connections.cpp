@@ -5,8 +5,7 @@
 
 namespace iolite {
 
-connection_table::entry::entry(connection_table& table, int fd) noexcept
-    : table_(table), fd_(fd) {
+connection_table::entry::entry(connection_table& table, int fd) noexcept : table_(table), fd_(fd) {
   const std::lock_guard hold(table_.lock_);
   next_ = table_.first_;
   if (next_) next_->prev_ = this;

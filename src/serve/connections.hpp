@@ -10,8 +10,8 @@ namespace iolite {
 
 class connection_table {
  public:
-  // A connection, from accept to the end of its handler. Told when its descriptor is closed, so that
-  // a number that was used again is never shut down.
+  // A connection, from accept to the end of its handler. Told when its descriptor is closed, so
+  // that a number that was used again is never shut down.
   class entry final : public detail::close_watcher {
    public:
     // `fd` -1: somebody else's (a child process's), only counted here.

@@ -1,7 +1,8 @@
 // The placements over processes: process, prefork. See server.hpp.
 //
-// The supervisor is a loop over poll(2) with nothing inherited by accident: a child closes what is not
-// its own, makes an engine of its own and never returns. Ends of children are read from their pidfd.
+// The supervisor is a loop over poll(2) with nothing inherited by accident: a child closes what is
+// not its own, makes an engine of its own and never returns. Ends of children are read from their
+// pidfd.
 #include "backends.hpp"
 #include "iolite/ready.hpp"
 #include "iolite/scope.hpp"

@@ -15,16 +15,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An engine that cannot hold descriptors above a limit takes fewer connections: some numbers are taken.
+// An engine that cannot hold descriptors above a limit takes fewer connections: some numbers are
+// taken.
 unsigned connections_allowed(const serve_options& o, const model_choice& m) {
   constexpr int select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
-  const bool limited = m.engine == "select" && m.placement != placement::thread && m.placement != placement::process;
-  const unsigned most = limited ? std::min<unsigned>(o.connections_max, select_limit) : o.connections_max;
+  const bool limited =
+      m.engine == "select" && m.placement != placement::thread && m.placement != placement::process;
+  const unsigned most =
+      limited ? std::min<unsigned>(o.connections_max, select_limit) : o.connections_max;
   return std::max(most, 1U);
 }
 
 std::unexpected<error> refused(std::string message) {
-  return std::unexpected(error{std::make_error_code(std::errc::invalid_argument), std::move(message)});
+  return std::unexpected(
+      error{std::make_error_code(std::errc::invalid_argument), std::move(message)});
 }
 
 }  // namespace
@@ -32,7 +36,8 @@ std::unexpected<error> refused(std::string message) {
 server::server(handler h, const serve_options& options, model_choice model)
     : handler_(std::move(h)), options_(options), model_(std::move(model)), os_(kernel::real()),
       connections_(os_, connections_allowed(options, model_)) {
-  const long p = os_.mmap(sizeof(serve_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  const long p =
+      os_.mmap(sizeof(serve_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (p < 0 && p > -4096) throw std::bad_alloc();
   counts_ = new (reinterpret_cast<void*>(p)) serve_counts;
 }
@@ -47,9 +52,11 @@ serve_report server::report() const noexcept {
 // --- addresses ---
 
 server::outcome server::check() const {
-  const bool apart = model_.placement == placement::process || model_.placement == placement::prefork;
+  const bool apart =
+      model_.placement == placement::process || model_.placement == placement::prefork;
   if (apart && options_.shares_memory) {
-    return refused(model_.model + " shares no memory between connections, and this handler needs it; use " +
+    return refused(model_.model +
+                   " shares no memory between connections, and this handler needs it; use " +
                    (model_.engine == "blocking" ? "blocking/thread" : model_.engine + "/shared"));
   }
   if (options_.listen.empty()) return refused("there is no address to listen on");
@@ -106,7 +113,8 @@ void server::announce() {
 task<void> server::accept_all(listener& from, const sink& take) {
   const context c = co_await here{};
   // A blocked accept(2) of a thread is ended by looking up now and then; nothing else needs to.
-  const clock::duration look_up = c.on->traits().blocking ? milliseconds(200) : clock::duration::max();
+  const clock::duration look_up =
+      c.on->traits().blocking ? milliseconds(200) : clock::duration::max();
   while (!stopping_) {
     if (connections_.full()) {
       ++counts_->accept_pauses;
@@ -130,9 +138,11 @@ task<void> server::accept_all(listener& from, const sink& take) {
 // missing, and somebody else may free it: look again soon. 50 times a second costs nothing.
 task<void> server::pause_accepting(const std::error_code& why) {
   ++counts_->accept_pauses;
-  const bool descriptors = why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
+  const bool descriptors =
+      why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
   log_once(descriptors ? cause::no_descriptor : cause::accept,
-           "accepting pauses: " + why.message() + (descriptors ? "; raise `ulimit -n` or lower connections_max" : ""));
+           "accepting pauses: " + why.message() +
+               (descriptors ? "; raise `ulimit -n` or lower connections_max" : ""));
   auto change = connections_.one_ended(connections_.ended());
   static_cast<void>(co_await (change | within(milliseconds(20))));
 }
@@ -146,7 +156,8 @@ task<void> server::connection(stream s, connection_table::entry& entry) {
     co_await handler_(std::move(s));
   } catch (const std::exception& e) {
     ++counts_->handler_failures;
-    log_once(cause::failure, std::string("a handler failed, its connection is closed: ") + e.what());
+    log_once(cause::failure,
+             std::string("a handler failed, its connection is closed: ") + e.what());
   } catch (...) {
     ++counts_->handler_failures;
     log_once(cause::failure, "a handler failed, its connection is closed");
@@ -171,8 +182,9 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   const bool one_at_a_time = c.on->traits().blocking;
   scope acceptors;
   scope connections;
-  const sink take = one_at_a_time ? sink([this](stream s) { return counted_connection(std::move(s)); })
-                                  : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
+  const sink take = one_at_a_time
+                        ? sink([this](stream s) { return counted_connection(std::move(s)); })
+                        : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
   for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
   co_await stopped;
   stopping_ = true;
@@ -221,11 +233,11 @@ std::expected<serve_report, error> server::run() {
   if (options_.stop) latch_ = &options_.stop->state_->latch;
   outcome r;
   switch (model_.placement) {
-    case placement::shared: r = serve_shared(); break;
-    case placement::thread: r = serve_thread(); break;
-    case placement::process: r = serve_process(); break;
-    case placement::pool: r = model_.engine == "blocking" ? serve_queue() : serve_pool(); break;
-    case placement::prefork: r = serve_prefork(); break;
+  case placement::shared: r = serve_shared(); break;
+  case placement::thread: r = serve_thread(); break;
+  case placement::process: r = serve_process(); break;
+  case placement::pool: r = model_.engine == "blocking" ? serve_queue() : serve_pool(); break;
+  case placement::prefork: r = serve_prefork(); break;
   }
   for (const endpoint& e : at_) {  // listeners that were handed on do not remove their file
     if (r && e.is_unix() && !e.path().starts_with('@')) os_.unlink(e.path().c_str());

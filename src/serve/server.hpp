@@ -41,7 +41,8 @@ class server : public std::enable_shared_from_this<server> {
   // --- server.cpp: accepting, one connection, draining ---
   outcome check() const;
   outcome parse_addresses();
-  [[nodiscard]] std::expected<std::vector<listener>, error> open_listeners(engine& on, bool shared_port);
+  [[nodiscard]] std::expected<std::vector<listener>, error> open_listeners(engine& on,
+                                                                           bool shared_port);
   outcome claim_addresses(engine& on);
   void announce();
   task<void> accept_all(listener& from, const sink& take);
@@ -82,7 +83,8 @@ class server : public std::enable_shared_from_this<server> {
   task<void> reap(int pid);
   task<void> supervise(std::vector<std::vector<int>>& listeners);
   task<void> keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine);
-  [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine) noexcept;
+  [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners,
+                               std::size_t mine) noexcept;
   task<int> ended(int pid);
   void tell_children(int number) noexcept;
 

@@ -27,7 +27,7 @@ stop_signals::stop_signals(kernel& os, stop_latch& latch, bool on) noexcept : os
   connection_of_process = -1;
   latch_of_process = &latch;
   if (!on_) return;
-  struct sigaction act {};
+  struct sigaction act{};
   act.sa_handler = on_signal;
   ::sigemptyset(&act.sa_mask);
   os_.sigaction(SIGINT, &act, &old_int_);

@@ -21,8 +21,8 @@ class stop_signals {
  private:
   kernel& os_;
   bool on_;
-  struct sigaction old_int_ {};
-  struct sigaction old_term_ {};
+  struct sigaction old_int_{};
+  struct sigaction old_term_{};
 };
 
 }  // namespace iolite

@@ -143,9 +143,10 @@ server::outcome server::serve_pool() {
   announce();
   joined_threads threads;
   for (unsigned i = 0; i < n; ++i) {
-    threads.all.emplace_back([this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
-      on->run(loop(std::move(mine), until_event()));
-    });
+    threads.all.emplace_back(
+        [this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
+          on->run(loop(std::move(mine), until_event()));
+        });
   }
   (*control)->run(until_latch());
   stop_workers_.set();
@@ -169,7 +170,8 @@ server::outcome server::serve_queue() {
       queue.close();
       return std::unexpected(worker.error());
     }
-    threads.all.emplace_back([this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
+    threads.all.emplace_back(
+        [this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
   }
   announce();
   (*on)->run(accept_for_queue(std::move(*listeners), queue));
