@@ -73,7 +73,9 @@ TEST_P(each_facility, every_call_failing_once_loses_no_descriptor) {
                      std::to_string(error));
         faulty os(iolite::kernel::real(), {{.what = what, .nth = nth, .error = error}});
         live(os, GetParam().c_str());
-        EXPECT_EQ(os.injected(), 1U);
+        if (has(IOLITE_HAS_IDLE)) {  // else how often it asks is chance
+          EXPECT_EQ(os.injected(), 1U);
+        }
         EXPECT_EQ(open_descriptors(), before);
       }
     }
