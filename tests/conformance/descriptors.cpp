@@ -1,0 +1,244 @@
+// A descriptor's number is used again at once; no event of the old one may reach the new one.
+#include "support/engine_test.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+// The pair gets the numbers that were just closed: the lowest free ones. See open(2).
+half_pair pair_on_number(iolite::engine& on, int wanted) {
+  raw_pair p = raw_unix_pair();
+  if (p.a.fd() != wanted && p.b.fd() == wanted) std::swap(p.a, p.b);
+  EXPECT_EQ(p.a.fd(), wanted) << "the test needs the number that was closed";
+  return {adopt(on, std::move(p.a)), std::move(p.b)};
+}
+
+TEST_P(engine, a_number_that_is_used_again_gets_its_own_bytes) {
+  struct body {
+    static task<> check(iolite::engine& on) {
+      half_pair first = unix_half(on);
+      first.theirs.send_all("one");
+      const auto one = co_await receive(first.ours);
+      EXPECT_EQ(one.value_or("error"), "one");
+      first.theirs.send_all("stale");
+      const int number = first.ours.native_handle();
+      first.ours.close();
+      half_pair second = pair_on_number(on, number);
+      const auto none = co_await receive_within(second.ours, 5ms);
+      EXPECT_FALSE(none) << *none;
+      second.theirs.send_all("fresh");
+      const auto two = co_await receive(second.ours);
+      EXPECT_EQ(two.value_or("error"), "fresh");
+    }
+  };
+  run(body::check(on()));
+}
+
+// Everything happens in one batch: many become ready at once, and the first one to run closes the
+// others and opens new ones on their numbers.
+TEST_P(engine, a_number_used_again_within_one_batch_of_events_gets_no_stale_event) {
+  if (traits().blocking) GTEST_SKIP() << "there are no batches where each task waits by itself";
+  constexpr std::size_t count = 64;
+  struct state {
+    std::vector<half_pair> pairs;
+    std::vector<outcome> first;
+    std::vector<std::unique_ptr<half_pair>> replaced;
+    std::vector<outcome> second;
+    bool done = false;
+  };
+  struct bodies {
+    static task<> one(iolite::engine& on, state& s, std::size_t i, scope& more) {
+      const auto r = co_await receive(s.pairs[i].ours);
+      s.first[i].set(r);
+      if (s.done) co_return;
+      s.done = true;
+      for (std::size_t k = 0; k < count; ++k) {
+        if (k == i) continue;
+        const int number = s.pairs[k].ours.native_handle();
+        s.pairs[k].ours.close();
+        s.replaced[k] = std::make_unique<half_pair>(pair_on_number(on, number));
+        more.spawn(two(*s.replaced[k], s.second[k]));
+      }
+    }
+    static task<> two(half_pair& p, outcome& out) {
+      const auto r = co_await receive_within(p.ours, 50ms);
+      out.set(r);
+    }
+    static task<> all(iolite::engine& on, state& s) {
+      scope readers;
+      scope more;
+      for (std::size_t i = 0; i < count; ++i) readers.spawn(one(on, s, i, more));
+      co_await let_others_run();
+      for (half_pair& p : s.pairs) p.theirs.send_all("x");
+      co_await readers.join();
+      co_await more.join();
+    }
+  };
+  state s;
+  for (std::size_t i = 0; i < count; ++i) s.pairs.push_back(unix_half(on()));
+  s.first.resize(count);
+  s.second.resize(count);
+  s.replaced.resize(count);
+  run(bodies::all(on(), s));
+  int closed = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    EXPECT_EQ(s.first[i].times, 1);
+    if (!s.first[i].code) {
+      EXPECT_EQ(s.first[i].bytes, "x");
+    }
+    if (!s.replaced[i]) continue;
+    ++closed;
+    EXPECT_EQ(s.second[i].times, 1);
+    EXPECT_EQ(s.second[i].code, std::errc::timed_out) << "bytes: '" << s.second[i].bytes << "'";
+  }
+  EXPECT_EQ(closed, static_cast<int>(count) - 1);
+}
+
+TEST_P(engine, a_number_used_again_many_times_in_a_row) {
+  struct body {
+    static task<> check(iolite::engine& on) {
+      for (int i = 0; i < 500; ++i) {
+        half_pair p = unix_half(on);
+        const std::string text = std::to_string(i);
+        p.theirs.send_all(text);
+        const auto r = co_await receive(p.ours);
+        EXPECT_EQ(r.value_or("error"), text);
+        if (i % 2) p.theirs.send_all("left unread");
+      }
+    }
+  };
+  run(body::check(on()));
+}
+
+// A duplicate keeps the socket alive after our close: its events concern nobody.
+TEST_P(engine, a_duplicate_left_open_elsewhere_disturbs_nobody) {
+  struct body {
+    static task<> check(iolite::engine& on) {
+      half_pair first = unix_half(on);
+      first.theirs.send_all("one");
+      const auto one = co_await receive(first.ours);
+      EXPECT_EQ(one.value_or("error"), "one");
+      const owned_fd duplicate(::fcntl(first.ours.native_handle(), F_DUPFD_CLOEXEC, 100));
+      const int number = first.ours.native_handle();
+      first.ours.close();
+      half_pair second = pair_on_number(on, number);
+      first.theirs.send_all("for the duplicate");
+      const auto none = co_await receive_within(second.ours, 10ms);
+      EXPECT_FALSE(none) << *none;
+    }
+  };
+  run(body::check(on()));
+}
+
+TEST_P(engine, ready_to_read_when_a_pipe_has_bytes) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const owned_fd reader(ends[0]);
+  const owned_fd writer(ends[1]);
+  struct bodies {
+    static task<> wait(int fd, interest what, interest& seen) {
+      const auto r = co_await ready(fd, what);
+      seen = r.value_or(interest::none);
+    }
+    static task<> all(int rd, int wr, interest& seen) {
+      scope s;
+      s.spawn(wait(rd, interest::read, seen));
+      co_await let_others_run();
+      EXPECT_EQ(::write(wr, "x", 1), 1);
+      co_await s.join();
+    }
+  };
+  interest seen = interest::none;
+  run(bodies::all(reader.get(), writer.get(), seen));
+  EXPECT_EQ(seen, interest::read);
+  char byte = 0;
+  EXPECT_EQ(::read(reader.get(), &byte, 1), 1) << "nothing was read for us";
+}
+
+task<interest> wait_ready(int fd, interest what) {
+  const auto r = co_await (ready(fd, what) | within{10s});
+  co_return r.value_or(interest::none);
+}
+
+TEST_P(engine, ready_to_write_at_once_when_there_is_room) {
+  const raw_pair p = raw_unix_pair();
+  EXPECT_EQ(run(wait_ready(p.a.fd(), interest::write)), interest::write);
+}
+
+TEST_P(engine, ready_tells_which_of_both_it_is) {
+  const raw_pair p = raw_unix_pair();
+  EXPECT_EQ(run(wait_ready(p.a.fd(), interest::both)), interest::write);
+  p.b.send_all("x");
+  EXPECT_EQ(run(wait_ready(p.a.fd(), interest::both)), interest::both);
+  static_cast<void>(p.a.fill());
+  EXPECT_EQ(run(wait_ready(p.a.fd(), interest::both)), interest::read);
+}
+
+TEST_P(engine, ready_on_an_eventfd) {
+  const owned_fd fd(::eventfd(0, EFD_CLOEXEC));
+  EXPECT_EQ(run(wait_ready(fd.get(), interest::write)), interest::write);
+  EXPECT_EQ(::eventfd_write(fd.get(), 1), 0);
+  EXPECT_EQ(run(wait_ready(fd.get(), interest::read)), interest::read);
+}
+
+TEST_P(engine, ready_when_the_other_end_is_gone) {
+  raw_pair p = raw_unix_pair();
+  p.b.close();
+  EXPECT_TRUE(has(run(wait_ready(p.a.fd(), interest::read)), interest::read));
+  EXPECT_TRUE(has(run(wait_ready(p.a.fd(), interest::write)), interest::write));
+}
+
+TEST_P(engine, ready_of_a_bad_descriptor_is_an_error) {
+  struct body {
+    static task<std::error_code> check(int fd) {
+      const auto r = co_await (ready(fd, interest::read) | within{10s});
+      co_return r ? std::error_code() : r.error();
+    }
+  };
+  EXPECT_EQ(run(body::check(1000)), std::errc::bad_file_descriptor);
+}
+
+// The foreign descriptor is closed behind the engine's back, as foreign libraries do.
+TEST_P(engine, ready_on_a_number_that_its_owner_closed_and_used_again) {
+  struct body {
+    static task<> check() {
+      for (int i = 0; i < 50; ++i) {
+        const raw_pair p = raw_unix_pair();
+        if (i % 2 == 0) p.b.send_all("x");
+        const auto r = co_await (ready(p.a.fd(), interest::read) | within{i % 2 == 0 ? iolite::clock::duration(10s) : 1ms});
+        if (i % 2 == 0) EXPECT_EQ(r.value_or(interest::none), interest::read) << i;
+        else {
+          EXPECT_FALSE(r) << i;
+        }
+      }
+    }
+  };
+  run(body::check());
+}
+
+TEST_P(engine, a_descriptor_above_the_limit_is_refused_and_below_it_works) {
+  const int limit = traits().fd_limit;
+  if (limit == 0) GTEST_SKIP() << "this engine has no limit for descriptors";
+  raw_pair p = raw_unix_pair();
+  const owned_fd high(::fcntl(p.a.fd(), F_DUPFD_CLOEXEC, limit));
+  ASSERT_GE(high.get(), limit) << "RLIMIT_NOFILE is too low for this test";
+  p.b.send_all("x");
+  struct body {
+    static task<std::error_code> check(int fd) {
+      const auto r = co_await (ready(fd, interest::read) | within{5s});
+      co_return r ? std::error_code() : r.error();
+    }
+  };
+  const std::error_code code = run(body::check(high.get()));
+  EXPECT_TRUE(code);
+  EXPECT_NE(code, std::errc::timed_out);
+  EXPECT_FALSE(run(body::check(p.a.fd())));
+}
+
+}  // namespace
+}  // namespace iolite_test

@@ -1,0 +1,200 @@
+// What other threads and signals may do to an engine, and what they cannot.
+#include "support/engine_test.hpp"
+
+#include <csignal>
+#include <sys/time.h>
+#include <thread>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+TEST_P(engine, wake_from_another_thread_disturbs_nothing) {
+  half_pair pair = unix_half(on());
+  iolite::engine& e = on();
+  std::atomic<bool> stop = false;
+  std::thread waker([&] {
+    while (!stop) e.wake();
+  });
+  struct body {
+    static task<> check(half_pair& p) {
+      for (int i = 0; i < 200; ++i) {
+        p.theirs.send_all("x");
+        const auto r = co_await receive(p.ours);
+        EXPECT_EQ(r.value_or("error"), "x");
+        const auto none = co_await receive_within(p.ours, 50us);
+        EXPECT_FALSE(none);
+      }
+    }
+  };
+  run(body::check(pair));
+  stop = true;
+  waker.join();
+}
+
+TEST_P(engine, wake_before_run_is_not_an_error) {
+  on().wake();
+  on().wake();
+  outcome out;
+  run(sleeping(1ms, out));
+  EXPECT_FALSE(out.code);
+}
+
+TEST_P(engine, request_cancel_from_another_thread_ends_what_waits) {
+  iolite::engine& e = on();
+  struct bodies {
+    static task<> all(std::atomic<bool>& waits, outcome& out) {
+      waits = true;
+      const auto r = co_await iolite::sleep(1h);
+      out.set(r);
+    }
+  };
+  std::atomic<bool> waits = false;
+  std::thread other([&] {
+    while (!waits) std::this_thread::yield();
+    e.request_cancel();
+  });
+  outcome out;
+  run(bodies::all(waits, out));
+  other.join();
+  EXPECT_EQ(out.times, 1);
+  EXPECT_EQ(out.code, std::errc::operation_canceled);
+}
+
+TEST_P(engine, request_cancel_reaches_children_of_children) {
+  iolite::engine& e = on();
+  struct bodies {
+    static task<> child(std::atomic<int>& waits, outcome& out) {
+      ++waits;
+      const auto r = co_await iolite::sleep(1h);
+      out.set(r);
+    }
+    static task<> middle(std::atomic<int>& waits, outcome& a, outcome& b) {
+      scope s;
+      s.spawn(child(waits, a));
+      s.spawn(child(waits, b));
+      co_await s.join();
+    }
+  };
+  std::atomic<int> waits = 0;
+  std::thread other([&] {
+    while (waits < 2) std::this_thread::yield();
+    e.request_cancel();
+  });
+  outcome a;
+  outcome b;
+  run(bodies::middle(waits, a, b));
+  other.join();
+  EXPECT_EQ(a.code, std::errc::operation_canceled);
+  EXPECT_EQ(b.code, std::errc::operation_canceled);
+}
+
+TEST_P(engine, two_engines_on_two_threads_know_nothing_of_each_other) {
+  const auto talk = [](iolite::engine& e) {
+    half_pair pair = unix_half(e);
+    std::thread client([&] {
+      for (int i = 0; i < 500; ++i) {
+        pair.theirs.send_all("x");
+        EXPECT_EQ(pair.theirs.recv_exactly(1), "x");
+      }
+      pair.theirs.half_close();
+    });
+    e.run(echo(std::move(pair.ours)));
+    client.join();
+  };
+  std::thread other([&] {
+    const auto e = another();
+    talk(*e);
+  });
+  talk(on());
+  other.join();
+}
+
+TEST_P(engine, an_engine_is_made_here_and_run_on_another_thread) {
+  const auto e = another();
+  std::thread other([&] {
+    half_pair pair = unix_half(*e);
+    pair.theirs.send_all("hello");
+    EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "hello");
+  });
+  other.join();
+}
+
+std::atomic<int> alarms = 0;
+void count_alarm(int) { ++alarms; }
+
+// A signal a millisecond, without SA_RESTART: every call that waits is interrupted now and then.
+TEST_P(engine, a_storm_of_signals_loses_no_byte_and_ends_no_wait_early) {
+  constexpr int messages = 10'000;
+  half_pair pair = unix_half(on());
+  sigset_t alarm_set;
+  sigemptyset(&alarm_set);
+  sigaddset(&alarm_set, SIGALRM);
+  std::thread client([&] {
+    pthread_sigmask(SIG_BLOCK, &alarm_set, nullptr);  // the storm is for the engine's thread
+    const std::string ping = pattern(100);
+    for (int i = 0; i < messages; ++i) {
+      EXPECT_TRUE(pair.theirs.send_all(ping));
+      if (pair.theirs.recv_exactly(ping.size()) != ping) ADD_FAILURE() << "message " << i;
+    }
+    pair.theirs.half_close();
+  });
+  struct sigaction act {};
+  struct sigaction before {};
+  act.sa_handler = count_alarm;
+  sigaction(SIGALRM, &act, &before);
+  const itimerval fast{{0, 1000}, {0, 1000}};
+  setitimer(ITIMER_REAL, &fast, nullptr);
+  run(echo(std::move(pair.ours)));
+  for (int i = 0; i < 5; ++i) {
+    const auto begin = iolite::clock::now();
+    outcome out;
+    run(sleeping(10ms, out));
+    EXPECT_GE(iolite::clock::now() - begin, 10ms);
+    EXPECT_FALSE(out.code);
+  }
+  const itimerval off{};
+  setitimer(ITIMER_REAL, &off, nullptr);
+  client.join();
+  sigaction(SIGALRM, &before, nullptr);
+  EXPECT_GT(alarms.exchange(0), 20);
+}
+
+TEST_P(engine, the_signal_mask_is_the_same_after_the_engine_ends) {
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  {
+    const auto e = another();
+    half_pair pair = unix_half(*e);
+    pair.theirs.send_all("x");
+    EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "x");
+  }
+  sigset_t after;
+  pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (int s = 1; s < SIGRTMAX; ++s) EXPECT_EQ(sigismember(&before, s), sigismember(&after, s)) << s;
+}
+
+TEST_P(engine, a_hundred_engines_one_after_the_other_leave_nothing_behind) {
+  for (int i = 0; i < 100; ++i) {
+    const auto e = another();
+    half_pair pair = unix_half(*e);
+    pair.theirs.send_all("x");
+    EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "x");
+  }
+}
+
+TEST_P(engine, ten_engines_side_by_side_in_one_thread) {
+  std::vector<std::unique_ptr<iolite::engine>> engines;
+  for (int i = 0; i < 10; ++i) engines.push_back(another());
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& e : engines) {
+      half_pair pair = unix_half(*e);
+      pair.theirs.send_all("x");
+      EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "x");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iolite_test

@@ -1,0 +1,54 @@
+// See engine_test.hpp.
+#include "support/engine_test.hpp"
+
+#include "backends.hpp"
+#include "kernel/faulty.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace iolite_test {
+
+std::vector<std::string> engine_names(bool only_available) {
+  std::vector<std::string> out;
+  for (const iolite::model_info& m : iolite::models()) {
+    if (only_available && !m.available) continue;
+    if (std::find(out.begin(), out.end(), m.engine) == out.end()) out.push_back(m.engine);
+  }
+  return out;
+}
+
+std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
+  auto made = iolite::make_engine(name);
+  if (!made) throw std::runtime_error(made.error().message);
+  return std::move(*made);
+}
+
+std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name) {
+  auto made = iolite::make_engine_on(os, name, iolite::engine_options{});
+  if (!made) throw std::runtime_error(made.error().message);
+  return std::move(*made);
+}
+
+engine::engine() = default;
+engine::~engine() = default;
+
+void engine::SetUp() { before_ = open_descriptors(); }
+
+void engine::TearDown() {
+  it_.reset();
+  EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked";
+}
+
+iolite::engine& engine::on() {
+  if (!it_) it_ = new_engine(GetParam());
+  return *it_;
+}
+
+iolite::faulty& engine::on_faulty(std::vector<iolite::fault> plan) {
+  os_ = std::make_unique<iolite::faulty>(iolite::kernel::real(), std::move(plan));
+  it_ = new_engine(*os_, GetParam());
+  return *os_;
+}
+
+}  // namespace iolite_test

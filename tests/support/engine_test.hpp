@@ -1,0 +1,62 @@
+// The fixture of the conformance suite: one body, every engine of the registry.
+//
+// A test names a behaviour and asks traits(), never an engine's name. After each test the process
+// has as many descriptors as before it.
+#pragma once
+#include "iolite/iolite.hpp"
+#include "support/child.hpp"
+#include "support/sockets.hpp"
+#include "support/streams.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace iolite {
+class faulty;
+struct fault;
+class kernel;
+}
+
+namespace iolite_test {
+
+using namespace std::chrono_literals;
+
+// Names of the registry: all, and those this machine allows.
+[[nodiscard]] std::vector<std::string> engine_names(bool only_available);
+
+// Throws std::runtime_error with the library's message when there is none to be had.
+[[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);
+[[nodiscard]] std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name);
+
+class engine : public testing::TestWithParam<std::string> {
+ public:
+  engine();
+  ~engine() override;
+
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // The engine under test, made when first asked for.
+  [[nodiscard]] iolite::engine& on();
+  // The same on a kernel that fails by plan. Before anything asks for on().
+  iolite::faulty& on_faulty(std::vector<iolite::fault> plan);
+  [[nodiscard]] iolite::engine_traits traits() { return on().traits(); }
+  // One more of the same, for another thread.
+  [[nodiscard]] std::unique_ptr<iolite::engine> another() const { return new_engine(GetParam()); }
+
+  template <class T>
+  T run(iolite::task<T> body) {
+    return on().run(std::move(body));
+  }
+
+ private:
+  int before_ = 0;
+  std::unique_ptr<iolite::faulty> os_;
+  std::unique_ptr<iolite::engine> it_;
+};
+
+}  // namespace iolite_test
