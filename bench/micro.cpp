@@ -1,0 +1,190 @@
+// What do the parts of the library cost by themselves? Nanoseconds for each task, await, deadline,
+// channel hop and wake-up; no sockets. docs: bench/README.md says what each is compared with.
+#include <iolite/iolite.hpp>
+
+#include "core/deadlines.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using benchmark::State;
+using iolite::task;
+
+// Runs a benchmark's loop as a task on an epoll engine.
+void run(State& state, task<> (*body)(State&)) {
+  auto on = iolite::make_engine("epoll");
+  if (!on) return state.SkipWithError(on.error().message.c_str());
+  (*on)->run(body(state));
+}
+
+// --- tasks ---
+
+task<> nothing() { co_return; }
+task<int> leaf(int n) { co_return n; }
+task<int> nested(int n) { co_return co_await leaf(n) + 1; }
+
+void task_create_destroy(State& state) {
+  for (auto _ : state) {
+    task<> t = nothing();
+    benchmark::DoNotOptimize(t);
+  }
+}
+BENCHMARK(task_create_destroy);
+
+task<> await_children(State& state) {
+  for (auto _ : state) co_await nothing();
+}
+void task_create_run_destroy(State& state) { run(state, await_children); }
+BENCHMARK(task_create_run_destroy);
+
+task<> await_nested(State& state) {
+  int n = 0;
+  for (auto _ : state) n = co_await nested(n);
+  benchmark::DoNotOptimize(n);
+}
+// Two tasks: an await inside an awaited task.
+void task_nested_await(State& state) { run(state, await_nested); }
+BENCHMARK(task_nested_await);
+
+task<> spawn_children(State& state) {
+  iolite::scope children;
+  for (auto _ : state) children.spawn(nothing());
+  co_await children.join();
+}
+// What a server does for each connection before its handler's first line.
+void scope_spawn(State& state) { run(state, spawn_children); }
+BENCHMARK(scope_spawn);
+
+task<> await_ready_values(State& state) {
+  for (auto _ : state) {
+    const iolite::context c = co_await iolite::here{};
+    benchmark::DoNotOptimize(c.on);
+  }
+}
+void await_ready(State& state) { run(state, await_ready_values); }
+BENCHMARK(await_ready);
+
+task<> await_set_event(State& state) {
+  iolite::event already;
+  already.set();
+  for (auto _ : state) {
+    auto wait = already.wait();
+    benchmark::DoNotOptimize(co_await wait);
+  }
+}
+void await_event_already_set(State& state) { run(state, await_set_event); }
+BENCHMARK(await_event_already_set);
+
+task<> await_passed_sleeps(State& state) {
+  for (auto _ : state) {
+    auto passed = iolite::sleep(iolite::clock::duration::zero());
+    benchmark::DoNotOptimize(co_await passed);
+  }
+}
+// Suspends; the loop goes round, asks the kernel in vain, and resumes.
+void loop_turn(State& state) { run(state, await_passed_sleeps); }
+BENCHMARK(loop_turn);
+
+// --- deadlines ---
+
+// Pseudo-random times within 1,000 seconds, the same in every run.
+class times {
+ public:
+  iolite::clock::time_point next() {
+    x_ ^= x_ << 13, x_ ^= x_ >> 7, x_ ^= x_ << 17;
+    return iolite::clock::time_point(std::chrono::microseconds(x_ % 1'000'000'000));
+  }
+
+ private:
+  std::uint64_t x_ = 88172645463325252;
+};
+
+// Arms and cancels one while state.range(0) others are in.
+void deadline_add_remove(State& state) {
+  times when;
+  iolite::deadlines wheel;
+  std::vector<iolite::operation> others(static_cast<std::size_t>(state.range(0)));
+  for (iolite::operation& op : others) op.deadline = when.next(), wheel.add(op);
+  std::vector<iolite::operation> armed(1024);
+  for (iolite::operation& op : armed) op.deadline = when.next();
+  std::size_t i = 0;
+  for (auto _ : state) {
+    iolite::operation& op = armed[i++ % armed.size()];
+    wheel.add(op);
+    wheel.remove(op);
+  }
+  for (iolite::operation& op : others) wheel.remove(op);
+}
+BENCHMARK(deadline_add_remove)->Arg(1)->Arg(1'000'000);
+
+// A million in, one of them after the other is moved: cancelled and armed anew, as a request does it.
+void deadline_move(State& state) {
+  times when;
+  iolite::deadlines wheel;
+  std::vector<iolite::operation> all(static_cast<std::size_t>(state.range(0)));
+  for (iolite::operation& op : all) op.deadline = when.next(), wheel.add(op);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    iolite::operation& op = all[i];
+    i = (i + 7919) % all.size();
+    wheel.remove(op);
+    op.deadline = when.next();
+    wheel.add(op);
+  }
+  for (iolite::operation& op : all) wheel.remove(op);
+}
+BENCHMARK(deadline_move)->Arg(1'000'000);
+
+// --- between tasks ---
+
+task<> answer(iolite::channel<int>& in, iolite::channel<int>& out) {
+  for (;;) {
+    const auto n = co_await in.receive();
+    if (!n) co_return;
+    static_cast<void>(co_await out.send(*n));
+  }
+}
+
+task<> ask(State& state, iolite::channel<int>& out, iolite::channel<int>& in) {
+  for (auto _ : state) {
+    static_cast<void>(co_await out.send(1));
+    benchmark::DoNotOptimize(co_await in.receive());
+  }
+  out.close();
+}
+
+task<> hop_here(State& state) {
+  iolite::channel<int> there(1);
+  iolite::channel<int> back(1);
+  iolite::scope children;
+  children.spawn(answer(there, back));
+  co_await ask(state, there, back);
+  co_await children.join();
+}
+// There and back between two tasks of one loop: two hops.
+void channel_round_trip(State& state) { run(state, hop_here); }
+BENCHMARK(channel_round_trip);
+
+// The same between two loops on two threads: each hop wakes the other thread.
+void cross_thread_round_trip(State& state) {
+  iolite::channel<int> there(1);
+  iolite::channel<int> back(1);
+  std::thread other([&] {
+    auto on = iolite::make_engine("epoll");
+    if (on) (*on)->run(answer(there, back));
+  });
+  auto on = iolite::make_engine("epoll");
+  if (on) (*on)->run(ask(state, there, back));
+  other.join();
+}
+BENCHMARK(cross_thread_round_trip)->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();
