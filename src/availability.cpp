@@ -83,6 +83,10 @@ std::string explain(kernel& os, std::string_view name, int error) {
   if (name == "io_uring" && error != -EMFILE && error != -ENFILE)
     return explain_io_uring(os, error);
   switch (-error) {
+  case EOWNERDEAD:
+    return std::string(name) +
+           ": its helper threads were the parent's and are not in this child of "
+           "fork(2); use it in the parent or in the child, not in both";
   case ENOTSUP:
     return "this system has no " + std::string(name) +
            (name == "kqueue" ? " (BSD and macOS have)" : "");

@@ -28,6 +28,7 @@ struct engine_traits {
   bool blocking = false;  // a waiting operation holds its thread; each task takes a thread
   bool picks_buffer = false;  // the kernel itself chooses the buffer of a recv_lease()
   bool needs_nonblocking = false;  // descriptors must have O_NONBLOCK
+  bool after_fork = true;  // a child of fork(2) may make one although its parent has used one
   int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
 

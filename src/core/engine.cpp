@@ -206,7 +206,7 @@ void engine::buffer_returned() noexcept {
 // --- the loop ---
 
 void engine::run() noexcept {
-  IOLITE_ASSERT(!running_, "run() is not called from inside itself");
+  IOLITE_ASSERT(current_engine != this, "run() is not called from inside itself");
   check_owner();
   const running_here here(*this);
   running_ = true;

@@ -6,6 +6,7 @@
 // helpers. Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
 #include "core/assert.hpp"
 #include "core/perform.hpp"
+#include "core/process.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
@@ -14,12 +15,17 @@
 #include <aio.h>
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <new>
 #include <vector>
 
 namespace iolite {
 namespace {
+
+// glibc's helpers are threads, and those of the parent are not in the child of a fork; the library
+// there does not know. 1 + the fork_count() of the process that first used them; 0: nobody did.
+std::atomic<unsigned> helpers_of = 0;
 
 class posix_aio_engine final : public engine {
  public:
@@ -32,7 +38,9 @@ class posix_aio_engine final : public engine {
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
   }
   std::string_view name() const noexcept override { return "posix_aio"; }
-  engine_traits traits() const noexcept override { return {.needs_nonblocking = true}; }
+  engine_traits traits() const noexcept override {
+    return {.needs_nonblocking = true, .after_fork = false};
+  }
 
  private:
   struct slot {
@@ -108,6 +116,7 @@ class posix_aio_engine final : public engine {
     c->control->aio_buf = op.data + op.moved;
     c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
+    if (helpers_of.load(std::memory_order_relaxed) == 0) helpers_of = fork_count() + 1;
     const int r = op.kind == op_kind::recv ? os().aio_read(c->control.get())
                                            : os().aio_write(c->control.get());
     if (r == 0) {
@@ -239,6 +248,8 @@ class posix_aio_engine final : public engine {
 }  // namespace
 
 made_engine make_posix_aio(kernel& os, std::unique_ptr<poller> p) {
+  const unsigned owner = helpers_of.load();
+  if (owner != 0 && owner != fork_count() + 1) return {nullptr, -EOWNERDEAD};
   wake_descriptor wake(os);
   if (wake.fd() < 0) return {nullptr, wake.fd()};
   auto it = std::make_unique<posix_aio_engine>(os, std::move(p), std::move(wake));

@@ -10,6 +10,9 @@
 //   "Questions and answers"). Not so after a hang-up, whose event may have come before: then it is
 //   always tried.
 // - Facilities that report changes (edge) are told everything once; the others exactly who waits.
+// - A change is reported once, and what a call says may be wrong (a signal can cut a receive short, a
+//   call can say EAGAIN too early): who has waited for 10 ms is looked at again, a few times. A
+//   connection in use never waits so long, an idle one costs that once.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/wake.hpp"
@@ -50,6 +53,8 @@ class readiness_engine final : public engine {
     bool writable = true;
     bool hung_up = false;  // an end or an error is known: always try
     bool unwatchable = false;  // a regular file: always ready
+    bool doubted = false;  // on the list of those that are looked at again
+    std::uint8_t looks = 0;  // since it began to wait
   };
 
   started do_start(operation& op) noexcept override {
@@ -99,13 +104,15 @@ class readiness_engine final : public engine {
     if (has(want, interest::write)) s.writer = &op;
     const bool was_watched = s.watched != interest::none;
     int r = watch(s, op.fd);
-    // What was ready before it was watched is told by no later change: look once. A foreign
-    // descriptor may have been used meanwhile: look each time.
-    const bool first_look = facility_.edge_only && !was_watched;
-    if (r == 0 && !first_look && !s.unwatchable && op.kind != op_kind::ready)
+    // What was ready before it was watched is told by no later change: look now.
+    const bool must_look = op.kind == op_kind::ready || (facility_.edge_only && !was_watched);
+    const bool watched = r == 0 && !s.unwatchable;
+    if (r == 0 && (must_look || s.unwatchable)) r = attempt(s, op);
+    else if (r == 0) r = -EAGAIN;
+    if (r == -EAGAIN && watched) {
+      doubt(s, op.fd);
       return started::pending;
-    if (r == 0) r = attempt(s, op);
-    if (r == -EAGAIN && !s.unwatchable) return started::pending;
+    }
     unpark(s, op);
     return done(op, r);
   }
@@ -113,8 +120,7 @@ class readiness_engine final : public engine {
   void unpark(slot& s, const operation& op) noexcept {
     if (s.reader == &op) s.reader = nullptr;
     if (s.writer == &op) s.writer = nullptr;
-    // A foreign descriptor may be closed without our knowledge: it stays registered only while
-    // waited for.
+    // A foreign one may be closed without our knowledge: registered only while waited for.
     if (op.kind == op_kind::ready && op.fd >= 0 && !s.reader && !s.writer) drop(s, op.fd);
     else static_cast<void>(watch(s, op.fd));
   }
@@ -124,7 +130,7 @@ class readiness_engine final : public engine {
     const interest waiting = (s.reader ? interest::read : interest::none) |
                              (s.writer ? interest::write : interest::none);
     interest want = waiting;
-    if (facility_.edge || facility_.edge_only) {
+    if (reports_changes()) {
       if (s.watched != interest::none || waiting == interest::none) return 0;
       want = facility_.edge ? interest::both | interest::edge : interest::both;
     }
@@ -137,7 +143,7 @@ class readiness_engine final : public engine {
 
   void drop(slot& s, int fd) noexcept {
     if (s.watched != interest::none) poller_->update({fd, s.generation}, s.watched, interest::none);
-    s = slot{.generation = s.generation + 1};
+    s = slot{.generation = s.generation + 1, .doubted = s.doubted};
   }
 
   void do_close(int fd) noexcept override {
@@ -159,6 +165,7 @@ class readiness_engine final : public engine {
     clock::duration timeout = for_ever;
     if (until == clock::time_point::min()) timeout = clock::duration::zero();
     else if (until != never) timeout = std::max(until - now(), clock::duration::zero());
+    if (!doubted_.empty()) timeout = std::min(timeout, look_again());
     const int n = poller_->wait(timeout);
     // A facility of signals is not told of what this process does to its own descriptors, as
     // shutdown(2): who does so wakes us, and all that wait look again.
@@ -172,6 +179,41 @@ class readiness_engine final : public engine {
     if (n > 0) {
       for (const poll_event& e : poller_->events()) handle(e);
     }
+  }
+
+  bool reports_changes() const noexcept { return facility_.edge || facility_.edge_only; }
+
+  // --- second looks ---
+
+  static constexpr clock::duration look_after = std::chrono::milliseconds(10);
+  static constexpr std::uint8_t looks_max = 4;
+
+  void doubt(slot& s, int fd) noexcept {
+    s.looks = 0;
+    if (s.doubted || !reports_changes()) return;
+    s.doubted = true;
+    if (doubted_.empty()) next_look_ = now() + look_after;
+    doubted_.push_back(fd);
+  }
+
+  // Looks again at those that have waited since the last time. How long until the next time; zero:
+  // somebody was ready.
+  clock::duration look_again() noexcept {
+    const clock::time_point t = now();
+    if (t < next_look_) return next_look_ - t;
+    next_look_ = t + look_after;
+    bool found = false;
+    std::erase_if(doubted_, [&](int fd) {
+      slot& s = at(fd);
+      s.doubted = (s.reader || s.writer) && s.looks < looks_max;
+      if (!s.doubted) return true;
+      if (s.looks++ == 0) return false;  // it began to wait since the last time
+      operation* const writer = s.writer != s.reader ? s.writer : nullptr;
+      if (s.reader && retry(*s.reader)) found = true;
+      if (writer && retry(*writer)) found = true;
+      return false;
+    });
+    return found ? clock::duration::zero() : look_after;
   }
 
   void handle(const poll_event& e) noexcept {
@@ -189,21 +231,27 @@ class readiness_engine final : public engine {
     const interest ready = e.hang_up ? interest::both : e.ready;
     if (has(ready, interest::read)) s->readable = true;
     if (has(ready, interest::write)) s->writable = true;
-    if (operation* op = has(ready, interest::read) ? s->reader : nullptr) retry(*op);
+    if (operation* op = has(ready, interest::read) ? s->reader : nullptr) tell(*op);
     s = &at(e.token.fd);  // retry() may have made the table grow, or closed nothing but waited anew
     if (s->generation != e.token.generation) return;
-    if (operation* op = has(ready, interest::write) ? s->writer : nullptr) retry(*op);
+    if (operation* op = has(ready, interest::write) ? s->writer : nullptr) tell(*op);
   }
 
-  void retry(operation& op) noexcept {
+  void tell(operation& op) noexcept {
+    if (retry(op)) return;
+    if (facility_.candidates) return;
+    ++stats_.spurious_events;
+    doubt(at(op.fd), op.fd);
+  }
+
+  // False: it would still wait.
+  bool retry(operation& op) noexcept {
     slot& s = at(op.fd);
     const int r = attempt(s, op);
-    if (r == -EAGAIN) {
-      if (!facility_.candidates) ++stats_.spurious_events;
-      return;
-    }
+    if (r == -EAGAIN) return false;
     unpark(s, op);
     finish(op, r);
+    return true;
   }
 
   void retry_all() noexcept {
@@ -221,6 +269,7 @@ class readiness_engine final : public engine {
   bool grow(int fd) noexcept {
     if (index(fd) < slots_.size()) return true;
     try {
+      doubted_.reserve(index(fd) * 2 + 64);
       slots_.resize(index(fd) * 2 + 64);
     } catch (const std::bad_alloc&) {
       return false;
@@ -232,6 +281,8 @@ class readiness_engine final : public engine {
   const poller_traits facility_;
   wake_descriptor wake_;
   std::vector<slot> slots_;
+  std::vector<int> doubted_;  // each at most once: never longer than the table
+  clock::time_point next_look_;
   int failed_waits_ = 0;  // in a row
 };
 
