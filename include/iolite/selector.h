@@ -1,6 +1,6 @@
 /* Waiting for many descriptors at once, on whichever facility the system has: one interface over
- * epoll(7), kqueue(2), poll(2), select(2), signal-driven I/O and plain asking. For C, and for every
- * language that can call C. C++ programs may prefer <iolite/selector.hpp>.
+ * epoll(7), kqueue(2), poll(2), select(2), signal-driven I/O and plain asking. For C, and for
+ * every language that can call C. C++ programs may prefer <iolite/selector.hpp>.
  *
  *   iolite_selector *s;
  *   iolite_ready ready[64];
@@ -11,8 +11,8 @@
  *   iolite_selector_close(s);
  *
  * Results: every function returns 0 or a count, or -errno. errno itself means nothing afterwards,
- * except that iolite_selector_wake() leaves it alone. -EINTR never comes out. A function that fails
- * has changed nothing. A null selector is -EINVAL.
+ * except that iolite_selector_wake() leaves it alone. -EINTR never comes out. A function that
+ * fails has changed nothing. A null selector is -EINVAL.
  *
  * What is reported: descriptors that are ready, each at most once in a wait, with events that are
  * not zero and within those asked for. Level-triggered: again in every wait for as long as it
@@ -28,13 +28,13 @@
  * iolite_selector_wake() may be called at any time, from any thread and from a signal handler.
  * After fork(2) the child may only close it, which the parent does not notice.
  *
- * "signal" sends the real-time signal SIGRTMIN + 4, and SIGIO when the kernel's queue is full, to the
- * thread that waits, from its first wait on; another signal is named as "signal:40". Both are
+ * "signal" sends the real-time signal SIGRTMIN + 4, and SIGIO when the kernel's queue is full, to
+ * the thread that waits, from its first wait on; another signal is named as "signal:40". Both are
  * blocked in that thread alone, until the selector is closed by it; a child of fork(2) has them as
- * they were before, but what that thread
- * starts by pthread_create(3), posix_spawn(3) or system(3) has its mask. One thread must not use
- * sigwait(3) for them beside, and descriptors of one open file must not be watched by two threads.
- * Descriptors that send no signals, eventfd(2) for one, are seen within 20 ms. */
+ * they were before, but what that thread starts by pthread_create(3), posix_spawn(3) or system(3)
+ * has its mask. One thread must not use sigwait(3) for them beside, and descriptors of one open
+ * file must not be watched by two threads. Descriptors that send no signals, eventfd(2) for one,
+ * are seen within 20 ms. */
 #ifndef IOLITE_SELECTOR_H
 #define IOLITE_SELECTOR_H
 
@@ -73,33 +73,33 @@ typedef struct {
   void* data;
 } iolite_ready;
 
-/* Opens a selector on `facility`: "kqueue", "epoll", "poll", "select", "signal" (or "signal:NUMBER"),
- * "nonblocking" (or with ":spin", ":yield", ":sleep" for what it does between two rounds; yield), or
- * NULL or "best" for the first of kqueue, epoll, poll and select that works here.
- * -EINVAL: no such facility. -ENOTSUP: this system does not have it. -EMFILE (also: select, and all
- * descriptors below FD_SETSIZE are taken), -ENFILE, -ENOMEM.
- * *out is NULL when it fails, else the caller's, to be closed. */
+/* Opens a selector on `facility`: "kqueue", "epoll", "poll", "select", "signal" (or
+ * "signal:NUMBER"), "nonblocking" (or with ":spin", ":yield", ":sleep" for what it does between
+ * two rounds; yield), or NULL or "best" for the first of kqueue, epoll, poll and select that works
+ * here. -EINVAL: no such facility. -ENOTSUP: this system does not have it. -EMFILE (also: select,
+ * and all descriptors below FD_SETSIZE are taken), -ENFILE, -ENOMEM. *out is NULL when it fails,
+ * else the caller's, to be closed. */
 int iolite_selector_open(const char* facility, iolite_selector** out) IOLITE_NOEXCEPT;
 
 /* Watches `fd` for `events`. -EEXIST: it is watched already. -EBADF: it is not open. -EINVAL: no
  * events or unknown ones, or a descriptor too large for select(2). -EPERM: a regular file or
- * directory, on facilities without IOLITE_HAS_FILES. -ENOTSUP: see IOLITE_EDGE. -ENOMEM, -ENOSPC. */
+ * directory, on facilities without IOLITE_HAS_FILES. -ENOTSUP: see IOLITE_EDGE. -ENOMEM,
+ * -ENOSPC. */
 int iolite_selector_add(iolite_selector* s, int fd, unsigned events, void* data) IOLITE_NOEXCEPT;
 
 /* Replaces events and data, and arms IOLITE_ONESHOT again. -ENOENT: not watched. -EBADF: the events
  * change, and it has been closed. -EINVAL, -ENOTSUP, -ENOMEM as for add. */
 int iolite_selector_modify(iolite_selector* s, int fd, unsigned events, void* data) IOLITE_NOEXCEPT;
 
-/* Forgets `fd`; works after close(fd) too. What an earlier wait has returned of it is stale, nothing
- * later is. -ENOENT: not watched. */
+/* Forgets `fd`; works after close(fd) too. What an earlier wait has returned of it is stale,
+ * nothing later is. -ENOENT: not watched. */
 int iolite_selector_remove(iolite_selector* s, int fd) IOLITE_NOEXCEPT;
 
-/* Waits until something is ready, iolite_selector_wake() was called, or `timeout_ns` nanoseconds have
- * passed: not less. 0 looks once, negative waits for ever, also when nothing is watched. A signal
- * handler does not end it: the wait goes on with the time left.
- * The number of entries written to `out`; 0 after a timeout or a wake. At most `max`: who did not fit
- * comes first the next time. -EINVAL: max <= 0, or (poll) more descriptors watched than
- * RLIMIT_NOFILE. -ENOMEM. */
+/* Waits until something is ready, iolite_selector_wake() was called, or `timeout_ns` nanoseconds
+ * have passed: not less. 0 looks once, negative waits for ever, also when nothing is watched. A
+ * signal handler does not end it: the wait goes on with the time left. The number of entries
+ * written to `out`; 0 after a timeout or a wake. At most `max`: who did not fit comes first the
+ * next time. -EINVAL: max <= 0, or (poll) more descriptors watched than RLIMIT_NOFILE. -ENOMEM. */
 int iolite_selector_wait(iolite_selector* s, iolite_ready* out, int max,
                          int64_t timeout_ns) IOLITE_NOEXCEPT;
 

@@ -29,6 +29,12 @@ timespec to_timespec(clock::duration timeout) noexcept {
           static_cast<long>(ns.count() % 1'000'000'000)};
 }
 
+timeval to_timeval(clock::duration timeout) noexcept {
+  const timespec t = to_timespec(timeout);
+  const long us = (t.tv_nsec + 999) / 1000;
+  return {t.tv_sec + us / 1'000'000, us % 1'000'000};
+}
+
 short to_poll(interest wanted) noexcept {
   int bits = 0;
   if (has(wanted, interest::read)) bits |= POLLIN | POLLRDHUP;

@@ -75,8 +75,9 @@ inline constexpr clock::duration for_ever = clock::duration::max();
 // Milliseconds for poll(2) and epoll_wait(2): rounded up (never early), -1 for ever, and clamped to
 // what an int holds (24 days; a wait that ends then finds nothing and goes on).
 [[nodiscard]] int to_milliseconds(clock::duration timeout) noexcept;
-// The same for calls that take a timespec; not for `for_ever`, which is a null pointer there.
+// The same for calls that take a structure; not for `for_ever`, which is a null pointer there.
 [[nodiscard]] timespec to_timespec(clock::duration timeout) noexcept;
+[[nodiscard]] timeval to_timeval(clock::duration timeout) noexcept;
 
 // The vocabulary of poll(2), which epoll(7) shares on Linux.
 [[nodiscard]] short to_poll(interest wanted) noexcept;

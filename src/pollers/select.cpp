@@ -1,13 +1,14 @@
 // select(2): three sets of 1,024 bits. It knows neither hang-ups nor errors, and no larger numbers.
 //
 // The idea: select(2) only says whom to look at; poll(2) on those few says what it is. A hang-up of
-// a descriptor watched for writing alone shows in the read set only, so it stands there too, and
-// while it is merely readable it is left out and looked at every 20 ms instead.
+// one watched for writing alone shows in the read set only, so it stands there too; while it is
+// merely readable it is left out, and looked at every 20 ms.
 #include "pollers/poller.hpp"
 
 #include "pollers/watch_list.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace iolite {
 namespace {
@@ -22,21 +23,16 @@ class select_poller final : public poller {
   }
 
   int update(watch_token t, interest before, interest after) noexcept override {
-    if (before == interest::none) {
-      if (t.fd >= FD_SETSIZE)
-        return -EINVAL;  // FD_SET would write behind its array: select(2), BUGS
-      if (const int r = check_open(os_, t.fd); r < 0) return r;
-    }
-    return watched_.update(t, before, after);
+    if (t.fd >= FD_SETSIZE) return -EINVAL;  // FD_SET would write behind its array: select(2)
+    const int r = before == interest::none ? check_open(os_, t.fd) : 0;
+    return r < 0 ? r : watched_.update(t, before, after);
   }
 
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
     if (!make_room(events_, watched_.size()) || !make_room(look_, watched_.size())) return -ENOMEM;
     const bool sliced = any_muted_ && timeout > slice;
-    const timespec t = to_timespec(sliced ? slice : timeout);
-    timeval tv{t.tv_sec, (t.tv_nsec + 999) / 1000};  // rounded up; never early
-    if (tv.tv_usec == 1'000'000) tv = {tv.tv_sec + 1, 0};
+    timeval tv = to_timeval(sliced ? slice : timeout);
     fd_set read, write;
     const int top = fill(read, write);
     const int n =
@@ -77,16 +73,13 @@ class select_poller final : public poller {
       if (p.revents & POLLNVAL) watched_.silence(at);
       else if (p.revents != 0)
         events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
-      else if (!(p.events & POLLIN)) mute(p.fd);
+      else if (!(p.events & POLLIN)) {
+        // For the next wait only: readable, which nobody asked for, and not hung up.
+        if (!std::exchange(any_muted_, true)) FD_ZERO(&muted_);
+        FD_SET(p.fd, &muted_);
+      }
     }
     return events_.empty() ? -EINTR : static_cast<int>(events_.size());
-  }
-
-  // For the next wait only: readable, which nobody asked for, and not hung up.
-  void mute(int fd) noexcept {
-    if (!any_muted_) FD_ZERO(&muted_);
-    any_muted_ = true;
-    FD_SET(fd, &muted_);
   }
 
   kernel& os_;

@@ -9,46 +9,14 @@
 // cannot watch one open file description: it has one owner.
 #include "pollers/poller.hpp"
 
+#include "pollers/signal_thread.hpp"
 #include "pollers/watch_list.hpp"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <fcntl.h>
-#include <pthread.h>
 #include <utility>
 
 namespace iolite {
 namespace {
-
-// What pollers of one thread share.
-struct signal_thread {
-  std::uint64_t id = 0;  // never used again, unlike addresses and tids
-  std::uint64_t taken = 0;  // signals taken from the queue, by whichever poller
-  std::uint64_t disarmed = 0;  // O_ASYNC taken away, perhaps from under another poller
-  std::array<std::uint16_t, NSIG> pollers{};  // that need this signal blocked
-  std::array<bool, NSIG> ours{};  // it was not blocked before them
-};
-thread_local constinit signal_thread here;
-
-// In a child of fork(2) no signal is pending, and the mask is the program's again.
-void restore_mask_in_child() noexcept {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int s = 1; s < NSIG; ++s) {
-    if (here.ours[static_cast<std::size_t>(s)]) sigaddset(&set, s);
-  }
-  kernel::real().sigprocmask(SIG_UNBLOCK, &set, nullptr);
-  here = {};
-}
-
-std::uint64_t this_thread() noexcept {
-  static std::atomic<std::uint64_t> last = 0;
-  [[maybe_unused]] static const int at_fork =
-      ::pthread_atfork(nullptr, nullptr, restore_mask_in_child);
-  if (here.id == 0) here.id = ++last;
-  return here.id;
-}
 
 class signal_poller final : public poller {
  public:
@@ -59,9 +27,11 @@ class signal_poller final : public poller {
   }
   ~signal_poller() override {
     if (os_.getpid() != pid_) return;  // a child: O_ASYNC is on files it shares with its parent
-    for (const pollfd& p : watched_.fds()) disarm(p.fd);
-    ++here.disarmed;
-    leave();
+    for (const pollfd& p : watched_.fds()) disarm(os_, p.fd);
+    ++this_signal_thread().disarmed;
+    if (std::ranges::find(entered_, this_signal_thread().id) != entered_.end()) {
+      unblock_signals(os_, signals_);
+    }
   }
 
   [[nodiscard]] std::string_view name() const noexcept override { return "signal"; }
@@ -76,13 +46,13 @@ class signal_poller final : public poller {
     if (const int r = watched_.update(t, before, after); r < 0) return r;
     if (after == interest::none) {
       std::erase(deaf_, t.fd);
-      disarm(t.fd);
+      disarm(os_, t.fd);
       // A second number of the same file, here or in another poller of this thread, lost it too.
-      if (!shared_ && disarmed_ == here.disarmed) ++disarmed_;
-      ++here.disarmed;
-    } else if (before == interest::none && owner_ != 0 && owner_ == this_thread()) {
-      if (const int r = arm(t.fd); r < 0) {
-        disarm(t.fd);
+      const auto earlier = this_signal_thread().disarmed++;
+      if (!shared_ && disarmed_ == earlier) ++disarmed_;
+    } else if (before == interest::none && owner_ != 0 && owner_ == this_signal_thread().id) {
+      if (const int r = listen(t.fd); r < 0) {
+        disarm(os_, t.fd);
         static_cast<void>(watched_.update(t, after, interest::none));
         return r;
       }
@@ -98,10 +68,7 @@ class signal_poller final : public poller {
   static constexpr std::size_t batch_max = 256;
 
   int take_over() noexcept;
-  int arm(int fd) noexcept;
-  void disarm(int fd) noexcept;
-  int enter() noexcept;
-  void leave() noexcept;
+  int listen(int fd) noexcept;
   void take(const siginfo_t& info) noexcept;
   int look(std::span<pollfd> at) noexcept;
 
@@ -125,7 +92,8 @@ int signal_poller::wait(clock::duration timeout) noexcept {
   look_.clear();
   if (!make_room(events_, watched_.size()) || !make_room(look_, deaf_.size() + batch_max))
     return -ENOMEM;
-  if (owner_ != this_thread() || disarmed_ != here.disarmed) {
+  signal_thread& here = this_signal_thread();
+  if (owner_ != here.id || disarmed_ != here.disarmed) {
     if (const int r = take_over(); r < 0) return r;
   }
   if (look_at_all_ || taken_ != here.taken) {
@@ -155,7 +123,7 @@ int signal_poller::wait(clock::duration timeout) noexcept {
 
 // SIGIO: the queue overflowed (RLIMIT_SIGPENDING). A code <= 0: sent by a program, not by a file.
 void signal_poller::take(const siginfo_t& info) noexcept {
-  ++here.taken;
+  ++this_signal_thread().taken;
   if (info.si_signo == SIGIO || info.si_code <= 0) {
     look_at_all_ = true;
     return;
@@ -189,15 +157,20 @@ int signal_poller::look(std::span<pollfd> at) noexcept {
 
 // This thread waits: the signals come to it from now on. What changed before is found by a look.
 int signal_poller::take_over() noexcept {
-  if (const int r = enter(); r < 0) return r;
+  signal_thread& here = this_signal_thread();
+  if (std::ranges::find(entered_, here.id) == entered_.end()) {
+    if (!make_room(entered_, entered_.size() + 1)) return -ENOMEM;
+    if (const int r = block_signals(os_, signals_); r < 0) return r;
+    entered_.push_back(here.id);
+  }
   owner_ = here.id;
   shared_ = false;
   look_at_all_ = true;
   deaf_.clear();
-  for (const pollfd& p : watched_.fds()) disarm(p.fd);
+  for (const pollfd& p : watched_.fds()) disarm(os_, p.fd);
   for (std::size_t i = 0; i < watched_.size(); ++i) {
     if (watched_.silent(i)) continue;
-    const int r = arm(watched_[i].fd);
+    const int r = listen(watched_[i].fd);
     if (r == -EBADF) watched_.silence(i);
     else if (r < 0) return owner_ = 0, r;
   }
@@ -206,55 +179,12 @@ int signal_poller::take_over() noexcept {
   return 0;
 }
 
-int signal_poller::arm(int fd) noexcept {
-  f_owner_ex owner{F_OWNER_TID, os_.gettid()};
-  const int flags = os_.fcntl(fd, F_GETFL);
-  if (flags < 0) return flags;
-  shared_ = shared_ || flags & O_ASYNC;  // set already, for another number of this file
-  if (const int r = os_.fcntl(fd, F_SETOWN_EX, reinterpret_cast<long>(&owner)); r < 0) return r;
-  if (const int r = os_.fcntl(fd, F_SETSIG, signals_[0]); r < 0) return r;
-  if (const int r = os_.fcntl(fd, F_SETFL, flags | O_ASYNC); r < 0) return r;
-  // A file without signals ignores O_ASYNC: fcntl(2).
-  if (os_.fcntl(fd, F_GETFL) & O_ASYNC) return 0;
+int signal_poller::listen(int fd) noexcept {
   if (!make_room(deaf_, watched_.size())) return -ENOMEM;
-  deaf_.push_back(fd);
-  return 0;
-}
-
-void signal_poller::disarm(int fd) noexcept {
-  const int flags = fd < 0 ? fd : os_.fcntl(fd, F_GETFL);
-  if (flags >= 0 && flags & O_ASYNC) os_.fcntl(fd, F_SETFL, flags & ~O_ASYNC);
-}
-
-int signal_poller::enter() noexcept {
-  if (std::ranges::find(entered_, here.id) != entered_.end()) return 0;
-  if (!make_room(entered_, entered_.size() + 1)) return -ENOMEM;
-  sigset_t old;
-  if (const int r = os_.sigprocmask(SIG_BLOCK, &set_, &old); r < 0) return r;
-  for (const int s : signals_) {
-    const auto i = static_cast<std::size_t>(s);
-    if (here.pollers[i]++ == 0) here.ours[i] = sigismember(&old, s) == 0;
-  }
-  entered_.push_back(here.id);
-  return 0;
-}
-
-// The last poller that needs a signal blocked here unblocks it, and drops what is still queued: the
-// default action of each of them ends the program.
-void signal_poller::leave() noexcept {
-  if (std::ranges::find(entered_, this_thread()) == entered_.end()) return;
-  sigset_t set, left = set_;
-  sigemptyset(&set);
-  for (const int s : signals_) {
-    const auto i = static_cast<std::size_t>(s);
-    if (--here.pollers[i] > 0) sigdelset(&left, s);
-    else if (std::exchange(here.ours[i], false)) sigaddset(&set, s);
-  }
-  constexpr timespec at_once{};
-  siginfo_t info{};
-  while (os_.sigtimedwait(&left, &info, &at_once) > 0) {
-  }
-  os_.sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  const int r = arm(os_, fd, signals_[0]);
+  if (r == static_cast<int>(armed::deaf)) deaf_.push_back(fd);
+  shared_ = shared_ || r == static_cast<int>(armed::yes_already);
+  return std::min(r, 0);
 }
 
 }  // namespace
@@ -267,3 +197,4 @@ made_poller make_signal(kernel& os, const poller_options& options) {
 }
 
 }  // namespace iolite
+// tidy: allow file-length, signals may be lost in four ways, and each needs its look

@@ -46,8 +46,8 @@ TEST(selector_open, what_this_system_lacks_is_not_supported_and_gives_null) {
 }
 
 TEST(selector_open, options_follow_a_colon) {
-  for (const char* name : {"signal:40", "nonblocking:spin", "nonblocking:yield",
-                           "nonblocking:sleep"}) {
+  for (const char* name :
+       {"signal:40", "nonblocking:spin", "nonblocking:yield", "nonblocking:sleep"}) {
     iolite_selector* raw = nullptr;
     ASSERT_EQ(iolite_selector_open(name, &raw), 0) << name;
     const selector_handle s(raw);
@@ -177,7 +177,8 @@ TEST_P(each_facility, modify_replaces_the_data) {
 }
 
 TEST_P(each_facility, watches_regular_files_where_it_says_so) {
-  const auto path = std::filesystem::temp_directory_path() / ("iolite" + std::to_string(::getpid()));
+  const auto name = "iolite" + std::to_string(::getpid());
+  const auto path = std::filesystem::temp_directory_path() / name;
   const owned file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   std::filesystem::remove(path);
   const owned folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -83,8 +83,10 @@ std::string take(int fd) {
 
 void fill(int fd) {
   const std::string some(4096, 'x');
-  while (::write(fd, some.data(), some.size()) > 0) {}
-  while (::write(fd, some.data(), 1) > 0) {}
+  while (::write(fd, some.data(), some.size()) > 0) {
+  }
+  while (::write(fd, some.data(), 1) > 0) {
+  }
 }
 
 void reset(owned& tcp) {

@@ -40,7 +40,9 @@ TEST_P(each_facility, a_child_inherits_no_mask_and_gets_no_signal) {
   EXPECT_EQ(wait(0), ready_list{});
   const auto child = iolite_test::run_in_child([&] {
     ::pthread_sigmask(SIG_BLOCK, nullptr, &after);
-    for (int n = 1; n < SIGRTMAX; ++n) EXPECT_EQ(sigismember(&before, n), sigismember(&after, n)) << n;
+    for (int n = 1; n < SIGRTMAX; ++n) {
+      EXPECT_EQ(sigismember(&before, n), sigismember(&after, n)) << n;
+    }
     put(e.b);  // a signal that came here would end this process
     EXPECT_EQ(take(e.a), "x");
   });

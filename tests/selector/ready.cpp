@@ -59,7 +59,8 @@ TEST_P(each_facility, sees_that_a_full_buffer_has_room_again) {
     fill(e.b);
     ASSERT_EQ(add(e.b, write), 0);
     EXPECT_EQ(wait(0), ready_list{}) << kind;
-    while (!take(e.a).empty()) {}
+    while (!take(e.a).empty()) {
+    }
     EXPECT_EQ(wait(for_ever), (ready_list{{e.b, write}})) << kind;
     ASSERT_EQ(remove(e.b), 0);
   }
@@ -178,7 +179,8 @@ TEST_P(each_facility, nobody_starves_when_there_is_little_room) {
       for (const ready& r : wait(for_ever, max)) ++seen[r.fd], ++total;
     }
     EXPECT_EQ(static_cast<int>(seen.size()), count) << max;
-    const auto [least, most] = std::ranges::minmax_element(seen, {}, &std::pair<const int, int>::second);
+    const auto [least, most] =
+        std::ranges::minmax_element(seen, {}, [](const auto& one) { return one.second; });
     EXPECT_LE(most->second - least->second, 2 + most->second / 2) << max;
     EXPECT_GE(total, rounds) << max;
   }

@@ -1,4 +1,4 @@
-// Signals and threads: masks, a full queue, several selectors in one thread, one in several threads.
+// Signals and threads: masks, a full queue, several selectors in one thread, one in several.
 // Every facility has to pass; `signal` is the one that may fail.
 #include "tests/selector/each_facility.hpp"
 #include "tests/support/child.hpp"
@@ -172,7 +172,8 @@ TEST_P(each_facility, the_queue_filling_up_while_nobody_waits_loses_nothing) {
   }
   put(e.b);
   EXPECT_EQ(wait(for_ever), (ready_list{{e.a, read}}));
-  while (!take(e.a).empty()) {}
+  while (!take(e.a).empty()) {
+  }
   EXPECT_EQ(wait(0), ready_list{});
 }
 

@@ -82,9 +82,11 @@ TEST_P(each_facility, no_wake_of_many_threads_is_lost) {
 std::atomic<iolite_selector*> to_wake = nullptr;
 std::atomic<int> errno_after = 0;
 void wake_it(int) {
+  const int saved = errno;
   errno = EDOM;
   iolite_selector_wake(to_wake);
   errno_after = errno;
+  errno = saved;
 }
 
 void handle_alarm_by_waking(iolite_selector* s) {

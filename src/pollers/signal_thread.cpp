@@ -1,0 +1,85 @@
+// See signal_thread.hpp. fcntl(2), "Signals"; signal(7); pthread_atfork(3).
+#include "pollers/signal_thread.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <pthread.h>
+#include <utility>
+
+namespace iolite {
+namespace {
+
+thread_local constinit signal_thread here;
+
+// In a child of fork(2) no signal is pending, and the mask is the program's again.
+void restore_mask_in_child() noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s = 1; s < NSIG; ++s) {
+    if (here.ours[static_cast<std::size_t>(s)]) sigaddset(&set, s);
+  }
+  kernel::real().sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  here = {};
+}
+
+}  // namespace
+
+signal_thread& this_signal_thread() noexcept {
+  static std::atomic<std::uint64_t> last = 0;
+  [[maybe_unused]] static const int at_fork =
+      ::pthread_atfork(nullptr, nullptr, restore_mask_in_child);
+  if (here.id == 0) here.id = ++last;
+  return here;
+}
+
+int block_signals(kernel& os, std::span<const int> signals) noexcept {
+  sigset_t set, old;
+  sigemptyset(&set);
+  for (const int s : signals) sigaddset(&set, s);
+  if (const int r = os.sigprocmask(SIG_BLOCK, &set, &old); r < 0) return r;
+  for (const int s : signals) {
+    const auto i = static_cast<std::size_t>(s);
+    if (here.pollers[i]++ == 0) here.ours[i] = sigismember(&old, s) == 0;
+  }
+  return 0;
+}
+
+void unblock_signals(kernel& os, std::span<const int> signals) noexcept {
+  sigset_t unneeded, ours;
+  sigemptyset(&unneeded);
+  sigemptyset(&ours);
+  for (const int s : signals) {
+    const auto i = static_cast<std::size_t>(s);
+    if (--here.pollers[i] > 0) continue;
+    sigaddset(&unneeded, s);
+    if (std::exchange(here.ours[i], false)) sigaddset(&ours, s);
+  }
+  constexpr timespec at_once{};
+  siginfo_t info{};
+  int n = 1;
+  while (n > 0 || n == -EINTR) n = os.sigtimedwait(&unneeded, &info, &at_once);
+  os.sigprocmask(SIG_UNBLOCK, &ours, nullptr);
+}
+
+int arm(kernel& os, int fd, int number) noexcept {
+  f_owner_ex owner{F_OWNER_TID, os.gettid()};
+  const int flags = os.fcntl(fd, F_GETFL);
+  if (flags < 0) return flags;
+  const auto to = reinterpret_cast<long>(&owner);
+  if (const int r = os.fcntl(fd, F_SETOWN_EX, to); r < 0) return r;
+  if (const int r = os.fcntl(fd, F_SETSIG, number); r < 0) return r;
+  if (const int r = os.fcntl(fd, F_SETFL, flags | O_ASYNC); r < 0) return r;
+  if (flags & O_ASYNC) return static_cast<int>(armed::yes_already);
+  const int now = os.fcntl(fd, F_GETFL);  // a file without signals has ignored O_ASYNC
+  if (now < 0) return now;
+  return static_cast<int>(now & O_ASYNC ? armed::yes : armed::deaf);
+}
+
+void disarm(kernel& os, int fd) noexcept {
+  const int flags = fd < 0 ? fd : os.fcntl(fd, F_GETFL);
+  if (flags >= 0 && flags & O_ASYNC) os.fcntl(fd, F_SETFL, flags & ~O_ASYNC);
+}
+
+}  // namespace iolite
