@@ -1,10 +1,12 @@
+#include <array>
 #include <iolite/iolite.hpp>
 
 iolite::task<> echo(iolite::stream peer) {
+  std::array<std::byte, 16384> buffer;
   for (;;) {
-    const auto received = co_await peer.recv_lease();
-    if (!received || received->empty()) co_return;  // an error, or the peer has ended
-    const auto sent = co_await peer.send_all(received->bytes());
+    const auto received = co_await peer.recv(buffer);
+    if (!received || *received == 0) co_return;  // an error, or the peer has ended
+    const auto sent = co_await peer.send_all(std::span(buffer).first(*received));
     if (!sent) co_return;
   }
 }
