@@ -26,12 +26,12 @@ struct bench_arguments {
 std::string as_text(const bench_arguments& a, const load_result& r) {
   const auto us = [&](double q) { return static_cast<double>(r.latency.quantile_ns(q)) / 1e3; };
   return fmt::format(
-      "{} connections to {}, {} bytes, depth {}\n"
+      "{} connection{} to {}, {} bytes, depth {}\n"
       "requests   {} in {:.2f} s: {:.0f}/s, {:.1f} MiB/s each way, every byte checked\n"
       "latency    p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}  max {:.1f} us{}\n"
       "errors     {}\n",
-      a.load.connections, a.load.to.to_string(), a.load.message_bytes, a.load.depth, r.requests,
-      r.seconds, requests_per_second(r),
+      a.load.connections, a.load.connections == 1 ? "" : "s", a.load.to.to_string(),
+      a.load.message_bytes, a.load.depth, r.requests, r.seconds, requests_per_second(r),
       requests_per_second(r) * static_cast<double>(a.load.message_bytes) / 1048576, us(0.5),
       us(0.9), us(0.99), us(0.999), static_cast<double>(r.latency.max_ns()) / 1e3,
       a.load.rate > 0 ? ", from when each was to be sent" : "", r.errors);

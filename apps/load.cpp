@@ -299,7 +299,7 @@ task<bool> pass_time(load& l, clock::time_point until) {
     if (signal_seen != 0) l.result.interrupted = true;
     if (l.result.interrupted || l.live == 0 || (l.ending && l.waiting == 0)) co_return false;
     if (l.waiting > 0 && clock::now() - l.last_answer > silence_limit) {
-      l.fail(fmt::format("no answer for {} s; {} connections were given up", silence_limit.count(),
+      l.fail(fmt::format("no answer for {} s on {} of the connections", silence_limit.count(),
                          l.waiting));
       co_return false;
     }
@@ -325,7 +325,7 @@ task<void> keep_time(load& l, scope& clients) {
   // What is under way is waited for, within reason: a connection that waits in vain is an error.
   if (!l.result.interrupted && l.waiting > 0) {
     const bool late = co_await pass_time(l, clock::now() + grace);
-    if (late) l.fail(fmt::format("{} connections got no answer in time", l.waiting));
+    if (late) l.fail(fmt::format("no answer in time on {} of the connections", l.waiting));
   }
   clients.cancel();
 }
