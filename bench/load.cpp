@@ -1,9 +1,9 @@
 // How many requests a second does an echo server answer, how long does each take, and how much
-// processor time does the server spend? Independent of the library, so that nothing of it is measured.
+// processor time does the server spend? Independent of the library: nothing of it is measured.
 //
-// Closed loop: each connection keeps `depth` requests outstanding; a request's latency runs from when
-// it was handed to the kernel to when the last byte of its answer was read. Every byte is compared.
-// On io_uring(7), because the generator should be quicker than what it measures.
+// Closed loop: each connection keeps `depth` requests outstanding; a request's latency runs from
+// when it was handed to the kernel to when the last byte of its answer was read. Every byte is
+// compared. On io_uring(7), because the generator should be quicker than what it measures.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -14,8 +14,10 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -30,19 +32,21 @@ namespace {
 
 using nanoseconds = std::int64_t;
 
-[[noreturn]] void give_up(const char* what, const char* why) {
-  std::fprintf(stderr, "load: %s: %s\n", what, why);
-  std::exit(1);
+[[noreturn]] void give_up(const std::string& what, const std::string& why) {
+  throw std::runtime_error(what + ": " + why);
+}
+[[noreturn]] void give_up(const std::string& what, int error) {
+  give_up(what, std::generic_category().message(error));
 }
 
 int must(int result, const char* what) {
-  if (result < 0) give_up(what, std::strerror(errno));
+  if (result < 0) give_up(what, errno);
   return result;
 }
 
 nanoseconds read_clock(clockid_t which) {
   timespec t{};
-  if (clock_gettime(which, &t) != 0) give_up("clock_gettime", std::strerror(errno));
+  if (clock_gettime(which, &t) != 0) give_up("clock_gettime", errno);
   return nanoseconds{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
@@ -57,8 +61,8 @@ struct options {
   int server = 0;  // its process: how much processor time it uses; 0: do not ask
 };
 
-// What is sent: at offset n of connection c stands byte (n + 97 c) mod 4093 of a fixed text. A prime,
-// so that a byte lost, doubled or swapped between connections shows.
+// What is sent: at offset n of connection c stands byte (n + 97 c) mod 4093 of a fixed text. A
+// prime, so that a byte lost, doubled or swapped between connections shows.
 class pattern {
  public:
   explicit pattern(std::size_t longest) : bytes_(period + longest) {
@@ -126,7 +130,7 @@ class load {
       : options_(o), window_(o.size * o.depth), text_(window_), connections_(o.connections) {
     const int r = io_uring_queue_init(
         4096, &ring_, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CLAMP);
-    if (r < 0) give_up("io_uring_queue_init (needs Linux 6.1)", std::strerror(-r));
+    if (r < 0) give_up("io_uring_queue_init (needs Linux 6.1)", -r);
   }
 
   void run() {
@@ -213,7 +217,7 @@ class load {
   }
 
   void sent(connection& c, int result) {
-    if (result <= 0) give_up("send", std::strerror(-result));
+    if (result <= 0) give_up("send", -result);
     c.sending = false;
     c.sent += static_cast<std::uint64_t>(result);
     if (options_.churn) over(c);
@@ -221,7 +225,8 @@ class load {
   }
 
   void received(connection& c, int result) {
-    if (result <= 0) give_up("receive", result == 0 ? "the end" : std::strerror(-result));
+    if (result == 0) give_up("receive", "the server has closed the connection");
+    if (result < 0) give_up("receive", -result);
     const auto n = static_cast<std::size_t>(result);
     if (std::memcmp(c.buffer.data(), text_.at(c.number, c.received), n) != 0)
       give_up("receive", "these are not the bytes that were sent");
@@ -237,8 +242,8 @@ class load {
     receive(c);
   }
 
-  // Churn: the one request of this connection is answered; the next needs another. The completion of
-  // the send may come after that of the receive: the next user of its place waits for both.
+  // Churn: the one request of this connection is answered; the next takes another. The send's
+  // completion may come after the receive's: both are waited for.
   void over(connection& c) {
     if (c.sending || c.received < options_.size) return;
     close(c.fd);
@@ -251,7 +256,7 @@ class load {
     if (options_.server == 0) return 0;
     clockid_t clock = 0;
     if (const int error = clock_getcpuclockid(options_.server, &clock); error != 0)
-      give_up("the server's clock", std::strerror(error));
+      give_up("the server's clock", error);
     return read_clock(clock);
   }
 
@@ -308,11 +313,14 @@ options parse(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const options o = parse(argc, argv);
   rlimit files{};
   must(getrlimit(RLIMIT_NOFILE, &files), "getrlimit");
   files.rlim_cur = files.rlim_max;
   must(setrlimit(RLIMIT_NOFILE, &files), "setrlimit");
   load(o).run();
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "load: %s\n", e.what());
+  return 1;
 }

@@ -1,5 +1,5 @@
-// What does a thread for each connection cost, with blocking calls? The simplest server there is: the
-// kernel's scheduler is the event loop.
+// What does a thread for each connection cost, with blocking calls? The simplest server there is:
+// the kernel's scheduler is the event loop.
 #include "listening.h"
 
 #include <pthread.h>

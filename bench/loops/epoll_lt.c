@@ -1,5 +1,5 @@
-// What does a plain level-triggered epoll(7) loop cost? The ordinary way since 2002: one wait a turn,
-// one recv and one send for each ready socket; what is left makes it ready again.
+// What does a plain level-triggered epoll(7) loop cost? The ordinary way since 2002: one wait a
+// turn, one recv and one send for each ready socket; what is left makes it ready again.
 #include "unsent.h"
 
 #include <sys/epoll.h>

@@ -1,5 +1,5 @@
-// What does a poll(2) loop cost? The whole list goes to the kernel and back each turn: cheap while most
-// of it is ready, dear when most of it idles.
+// What does a poll(2) loop cost? The whole list goes to the kernel and back each turn: cheap while
+// most of it is ready, dear when most of it idles.
 #include "unsent.h"
 
 #include <poll.h>

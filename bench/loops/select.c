@@ -1,5 +1,5 @@
-// What does a select(2) loop cost? Three bit sets of FD_SETSIZE descriptors, filled by the program and
-// overwritten by the kernel each turn.
+// What does a select(2) loop cost? Three bit sets of FD_SETSIZE descriptors, filled by the program
+// and overwritten by the kernel each turn.
 #include "unsent.h"
 
 #include <sys/select.h>

@@ -1,5 +1,6 @@
-// What a non-blocking echo could not send at once. Kept until the socket takes it: nothing is received
-// meanwhile, which is the back-pressure. Sockets seldom refuse, so it is not on the ordinary path.
+// What a non-blocking echo could not send at once. Kept until the socket takes it: nothing is
+// received meanwhile, which is the back-pressure. Sockets seldom refuse, so it is not on the
+// ordinary path.
 #pragma once
 #include "listening.h"
 

@@ -1,6 +1,6 @@
-// What does io_uring(7) cost in its documented best practice? Multishot accept, multishot receive into
-// a ring of provided buffers (io_uring_setup_buf_ring(3)), all that has come for a connection gathered
-// into one send, DEFER_TASKRUN.
+// What does io_uring(7) cost in its documented best practice? Multishot accept, multishot receive
+// into a ring of provided buffers (io_uring_setup_buf_ring(3)), all that has come for a connection
+// gathered into one send, DEFER_TASKRUN.
 #include "ring.h"
 
 #include <stdbool.h>
@@ -15,7 +15,6 @@ struct connection {
   bool receiving, starved, ended;  // a receive is armed; it found no buffer; close when sent
   int first, last;  // received buffers in order, through next_of
   int sending;  // how many of them are being sent
-  struct connection* next_starved;
   struct msghdr message;
   struct iovec parts[gather_max];
 };
@@ -25,7 +24,7 @@ static struct io_uring_buf_ring* provided;
 static char memory[buffers][buffer_bytes];
 static int next_of[buffers];
 static unsigned bytes_in[buffers], sent_of[buffers];
-static struct connection* starved;
+static struct connection* last_touched;
 
 static void give_back(int id) {
   io_uring_buf_ring_add(provided, memory[id], buffer_bytes, (unsigned short)id,
@@ -72,15 +71,25 @@ static void send_waiting(struct connection* c) {
   io_uring_sqe_set_data64(sqe, (uintptr_t)c | tag_send);
 }
 
-// No send is under way: send what has come, or close.
 static void go_on(struct connection* c) {
+  // Buffers have come back meanwhile, or will while this receive goes round.
+  if (c->starved && !c->ended) receive(c);
+  c->starved = false;
   if (c->sending > 0) return;
   if (c->first != none) {
     send_waiting(c);
-  } else if (c->ended && !c->receiving && !c->starved) {
+  } else if (c->ended && !c->receiving) {
     close(c->fd);
     free(c);
   }
+}
+
+// Something has happened to `c`. It goes on when the next completion is another's: what has come
+// for one connection stands together, and goes out in one send.
+static void touch(struct connection* c) {
+  struct connection* before = last_touched;
+  last_touched = c;
+  if (before && before != c) go_on(before);
 }
 
 static void received(struct connection* c, const struct io_uring_cqe* cqe) {
@@ -95,14 +104,12 @@ static void received(struct connection* c, const struct io_uring_cqe* cqe) {
   }
   if (cqe->res == -ENOBUFS) {
     c->starved = true;
-    c->next_starved = starved;
-    starved = c;
   } else if (cqe->res <= 0) {
     c->ended = true;
   } else if (!c->receiving) {
     receive(c);
   }
-  go_on(c);
+  touch(c);
 }
 
 // Gives the buffers back that have gone out whole.
@@ -121,7 +128,7 @@ static void sent(struct connection* c, int result) {
     c->first = next_of[id];
     give_back(id);
   }
-  go_on(c);
+  touch(c);
 }
 
 static void accepted(int listener, const struct io_uring_cqe* cqe) {
@@ -133,18 +140,6 @@ static void accepted(int listener, const struct io_uring_cqe* cqe) {
     receive(c);
   }
   if (!(cqe->flags & IORING_CQE_F_MORE)) accept_more(listener);
-}
-
-// Buffers have come back meanwhile, or will while these receives go round.
-static void receive_starved(void) {
-  struct connection* c = starved;
-  for (starved = NULL; c;) {
-    struct connection* next = c->next_starved;
-    c->starved = false;
-    if (c->ended) go_on(c);
-    else receive(c);
-    c = next;
-  }
 }
 
 int main(int argc, char** argv) {
@@ -164,6 +159,6 @@ int main(int argc, char** argv) {
       else received(c, cqe);
     }
     io_uring_cq_advance(&ring, count);
-    receive_starved();
+    touch(NULL);
   }
 }

@@ -1,5 +1,6 @@
-// What does io_uring(7) cost with single-shot receives? The next receive is submitted after the send's
-// completion: by then the next request has often come, and no poll is armed inside the kernel.
+// What does io_uring(7) cost with single-shot receives? The next receive is submitted after the
+// send's completion: by then the next request has often come, and no poll is armed inside the
+// kernel.
 #include "ring.h"
 
 #include <stdbool.h>
