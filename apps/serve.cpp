@@ -95,7 +95,7 @@ void add_serve(CLI::App& app, action& chosen) {
       ->expected(1)
       ->take_all();
   c.add_flag("--public", o.allow_public, "allow addresses that other machines can reach");
-  add_count(c, "--workers", o.workers, 0, 4096,
+  add_count(c, "--workers", o.workers, 0, 1024,
             "pool, prefork: how many; 0 is one a core (blocking: 16)");
   add_count(c, "--connections-max", o.connections_max, 1, 10'000'000,
             "accept no more than this at a time");

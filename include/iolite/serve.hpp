@@ -67,9 +67,9 @@ struct serve_options {
 
 struct serve_report {
   std::uint64_t connections = 0;  // accepted, over all workers
-  std::uint64_t handler_failures = 0;  // handlers that threw
+  std::uint64_t handler_failures = 0;  // handlers that threw; process: that crashed
   std::uint64_t accept_pauses = 0;  // no descriptor, no memory, or connections_max reached
-  std::uint64_t children_restarted = 0;  // process, prefork: crashed and started again
+  std::uint64_t children_restarted = 0;  // prefork: workers that ended and were started again
   std::uint64_t connections_cancelled = 0;  // still busy when drain_timeout was over
 };
 

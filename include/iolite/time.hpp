@@ -3,7 +3,8 @@
 //   co_await iolite::sleep(20ms);
 //   auto n = co_await (peer.recv(buffer) | iolite::within(5s));   // std::errc::timed_out
 //
-// Never early. Late by at most the engine's resolution (65 microseconds) and the wake-up.
+// Never early. Late by at most the engine's resolution and the wake-up: 65 microseconds, and 1 ms
+// where the facility counts in milliseconds (blocking, poll, epoll, posix_aio).
 #pragma once
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"

@@ -89,9 +89,13 @@ engine::started engine::start(operation& op) noexcept {
     op.outcome = -ECANCELED;
     return started::done;
   }
+  const bool own = op.kind == op_kind::sleep || op.kind == op_kind::event;
+  if (!own && op.fd < 0) {
+    op.outcome = -EBADF;
+    return started::done;
+  }
   if (moves_bytes(op) && op.size == 0) return started::done;
   op.state = op_state::pending;
-  const bool own = op.kind == op_kind::sleep || op.kind == op_kind::event;
   int turns = inline_left_;
   if (own || !drive(op, turns)) {
     if (op.deadline != never && op.place == 0) deadlines_->add(op);

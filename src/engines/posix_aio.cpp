@@ -7,6 +7,7 @@
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "core/process.hpp"
+#include "engines/slot_table.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
@@ -34,7 +35,7 @@ class posix_aio_engine final : public engine {
   ~posix_aio_engine() override { shut_down(); }
 
   int prepare() noexcept {
-    if (!grow(wake_.fd())) return -ENOMEM;
+    if (!slots_.grow(wake_.fd())) return -ENOMEM;
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
   }
   std::string_view name() const noexcept override { return "posix_aio"; }
@@ -61,8 +62,7 @@ class posix_aio_engine final : public engine {
 
   // Sends are tried at once, the others wait for their descriptor first.
   started do_start(operation& op) noexcept override {
-    if (op.fd < 0) return done(op, -EBADF);
-    if (!grow(op.fd)) return done(op, -ENOMEM);
+    if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
     if (op.kind == op_kind::send) return hand_over(op);
     if (op.kind == op_kind::connect) {
       if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);
@@ -155,7 +155,7 @@ class posix_aio_engine final : public engine {
     for (const copy& c : copies_) {
       while (c.op && c.control->aio_fildes == fd) collect(nullptr);
     }
-    if (fd >= 0 && static_cast<std::size_t>(fd) < slots_.size()) {
+    if (slots_.holds(fd)) {
       IOLITE_ASSERT(!at(fd).reader && !at(fd).writer,
                     "operations are cancelled before their descriptor is closed");
     }
@@ -225,22 +225,13 @@ class posix_aio_engine final : public engine {
 
   void do_wake() noexcept override { wake_.signal(); }
 
-  slot& at(int fd) noexcept { return slots_[static_cast<std::size_t>(fd)]; }
-  bool grow(int fd) noexcept {
-    if (static_cast<std::size_t>(fd) < slots_.size()) return true;
-    try {
-      slots_.resize(static_cast<std::size_t>(fd) * 2 + 64);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    return true;
-  }
+  slot& at(int fd) noexcept { return slots_[fd]; }
 
   static constexpr std::size_t copies_max = 64;
 
   const std::unique_ptr<poller> poller_;
   wake_descriptor wake_;
-  std::vector<slot> slots_;
+  slot_table<slot> slots_;
   std::array<copy, copies_max> copies_{};
   int copies_in_flight_ = 0;
 };

@@ -15,6 +15,7 @@
 //   connection in use never waits so long, an idle one costs that once.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
+#include "engines/slot_table.hpp"
 #include "engines/wake.hpp"
 #include "iolite/engine.hpp"
 #include "pollers/poller.hpp"
@@ -35,7 +36,7 @@ class readiness_engine final : public engine {
 
   // Watches the descriptor that ends a wait. 0 or -errno.
   int prepare() noexcept {
-    if (!grow(wake_.fd())) return -ENOMEM;
+    if (!slots_.grow(wake_.fd())) return -ENOMEM;
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
   }
   std::string_view name() const noexcept override { return poller_->name(); }
@@ -58,8 +59,7 @@ class readiness_engine final : public engine {
   };
 
   started do_start(operation& op) noexcept override {
-    if (op.fd < 0) return done(op, -EBADF);
-    if (!grow(op.fd)) return done(op, -ENOMEM);
+    if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
     slot& s = at(op.fd);
     if (may_try(s, op)) {
       const int r = attempt(s, op);
@@ -122,19 +122,21 @@ class readiness_engine final : public engine {
     if (s.writer == &op) s.writer = nullptr;
     // A foreign one may be closed without our knowledge: registered only while waited for.
     if (op.kind == op_kind::ready && op.fd >= 0 && !s.reader && !s.writer) drop(s, op.fd);
-    else static_cast<void>(watch(s, op.fd));
   }
 
-  // Registers what is wanted. 0 or -errno.
+  static interest waiting(const slot& s) noexcept {
+    return (s.reader ? interest::read : interest::none) |
+           (s.writer ? interest::write : interest::none);
+  }
+
+  // Sees to it that what waits is watched. 0 or -errno.
   int watch(slot& s, int fd) noexcept {
-    const interest waiting = (s.reader ? interest::read : interest::none) |
-                             (s.writer ? interest::write : interest::none);
-    interest want = waiting;
-    if (reports_changes()) {
-      if (s.watched != interest::none || waiting == interest::none) return 0;
-      want = facility_.edge ? interest::both | interest::edge : interest::both;
-    }
-    if (want == s.watched || s.unwatchable) return 0;
+    if (s.unwatchable || (s.watched & waiting(s)) == waiting(s)) return 0;
+    if (!reports_changes()) return rewatch(s, fd, s.watched | waiting(s));
+    return rewatch(s, fd, facility_.edge ? interest::both | interest::edge : interest::both);
+  }
+
+  int rewatch(slot& s, int fd, interest want) noexcept {
     const int r = poller_->update({fd, s.generation}, s.watched, want);
     if (r == -EPERM) return s.unwatchable = true, 0;  // a regular file, on epoll(7)
     if (r == 0) s.watched = want;
@@ -147,7 +149,7 @@ class readiness_engine final : public engine {
   }
 
   void do_close(int fd) noexcept override {
-    if (fd >= 0 && index(fd) < slots_.size()) {
+    if (slots_.holds(fd)) {
       slot& s = at(fd);
       IOLITE_ASSERT(!s.reader && !s.writer,
                     "operations are cancelled before their descriptor is closed");
@@ -191,9 +193,12 @@ class readiness_engine final : public engine {
   void doubt(slot& s, int fd) noexcept {
     s.looks = 0;
     if (s.doubted || !reports_changes()) return;
-    s.doubted = true;
     if (doubted_.empty()) next_look_ = now() + look_after;
-    doubted_.push_back(fd);
+    try {
+      doubted_.push_back(fd);
+      s.doubted = true;
+    } catch (const std::bad_alloc&) {  // then it is believed
+    }
   }
 
   // Looks again at those that have waited since the last time. How long until the next time; zero:
@@ -222,19 +227,26 @@ class readiness_engine final : public engine {
       if (facility_.edge_only) retry_all();
       return;
     }
-    slot* s = &at(e.token.fd);
-    if (s->generation != e.token.generation) {
+    slot& s = at(e.token.fd);  // finish() starts the same operation only: the table stays
+    if (s.generation != e.token.generation) {
       ++stats_.stale_events;
       return;
     }
-    if (e.hang_up) s->hung_up = true;
+    if (e.hang_up) s.hung_up = true;
     const interest ready = e.hang_up ? interest::both : e.ready;
-    if (has(ready, interest::read)) s->readable = true;
-    if (has(ready, interest::write)) s->writable = true;
-    if (operation* op = has(ready, interest::read) ? s->reader : nullptr) tell(*op);
-    s = &at(e.token.fd);  // retry() may have made the table grow, or closed nothing but waited anew
-    if (s->generation != e.token.generation) return;
-    if (operation* op = has(ready, interest::write) ? s->writer : nullptr) tell(*op);
+    if (has(ready, interest::read)) s.readable = true;
+    if (has(ready, interest::write)) s.writable = true;
+    if (operation* op = has(ready, interest::read) ? s.reader : nullptr) tell(*op);
+    if (operation* op = has(ready, interest::write) ? s.writer : nullptr) tell(*op);
+    if (!reports_changes()) drop_unwanted(s, e);
+  }
+
+  // What stays watched though nobody waits costs nothing until it is reported.
+  void drop_unwanted(slot& s, const poll_event& e) noexcept {
+    const interest unwanted =
+        static_cast<interest>(static_cast<unsigned>(e.ready) & ~static_cast<unsigned>(waiting(s)));
+    if (s.generation != e.token.generation || !has(s.watched, unwanted)) return;
+    static_cast<void>(rewatch(s, e.token.fd, s.watched & waiting(s)));
   }
 
   void tell(operation& op) noexcept {
@@ -249,38 +261,27 @@ class readiness_engine final : public engine {
     slot& s = at(op.fd);
     const int r = attempt(s, op);
     if (r == -EAGAIN) return false;
+    if (facility_.candidates) poller_->progress();
     unpark(s, op);
     finish(op, r);
     return true;
   }
 
   void retry_all() noexcept {
-    for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
-      if (operation* op = slots_[fd].reader) retry(*op);
-      if (operation* op = slots_[fd].writer) retry(*op);
+    for (slot& s : slots_) {
+      if (s.reader) retry(*s.reader);
+      if (s.writer) retry(*s.writer);
     }
   }
 
   void do_wake() noexcept override { wake_.signal(); }
 
-  // --- the table, by descriptor ---
-  static std::size_t index(int fd) noexcept { return static_cast<std::size_t>(fd); }
-  slot& at(int fd) noexcept { return slots_[index(fd)]; }
-  bool grow(int fd) noexcept {
-    if (index(fd) < slots_.size()) return true;
-    try {
-      doubted_.reserve(index(fd) * 2 + 64);
-      slots_.resize(index(fd) * 2 + 64);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    return true;
-  }
+  slot& at(int fd) noexcept { return slots_[fd]; }
 
   const std::unique_ptr<poller> poller_;
   const poller_traits facility_;
   wake_descriptor wake_;
-  std::vector<slot> slots_;
+  slot_table<slot> slots_;
   std::vector<int> doubted_;  // each at most once: never longer than the table
   clock::time_point next_look_;
   int failed_waits_ = 0;  // in a row

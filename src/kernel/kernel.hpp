@@ -190,6 +190,8 @@ class kernel {
   }
   int kill(int pid, int number) noexcept { return to_int(call::kill, pid, number); }
   int pidfd_open(int pid) noexcept { return to_int(call::pidfd_open, pid); }
+  int getppid() noexcept { return to_int(call::getppid); }
+  int prctl(int option, long argument) noexcept { return to_int(call::prctl, option, argument); }
   int getrlimit(int resource, rlimit* out) noexcept {
     return to_int(call::getrlimit, resource, out);
   }

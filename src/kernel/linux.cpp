@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -200,6 +201,8 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
     case call::kill: return ::kill(I(0), I(1));
     case call::pidfd_open: return ::syscall(SYS_pidfd_open, I(0), 0);
+    case call::getppid: return ::getppid();
+    case call::prctl: return ::prctl(I(0), a.word[1], 0, 0, 0);
     case call::getrlimit: return ::getrlimit(a.as<__rlimit_resource>(0), P(rlimit, 1));
   }
   return errno = ENOSYS, -1;

@@ -139,6 +139,7 @@ task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
 // --- ending ---
 
 result<void> stream::shutdown_write() noexcept {
+  if (fd_ < 0) return failure(-EBADF);
   const int r = engine_->os().shutdown(fd_, SHUT_WR);
   if (r < 0) return failure(r);
   return {};
@@ -203,6 +204,7 @@ endpoint stream::peer() const noexcept {
 }
 
 result<void> stream::set_option(int level, int name, int value) noexcept {
+  if (fd_ < 0) return failure(-EBADF);
   const int r = engine_->os().setsockopt(fd_, level, name, &value, sizeof value);
   if (r < 0) return failure(r);
   return {};

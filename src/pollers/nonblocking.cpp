@@ -1,7 +1,7 @@
 // No facility at all: everyone is asked, again and again, by the calls that would do the work.
 //
-// The idea: every watched descriptor is a candidate in every turn. Progress shows as an update();
-// a turn without one was in vain, and before the next the idle strategy decides what that costs.
+// The idea: every watched descriptor is a candidate in every turn. A turn without progress was in
+// vain, and before the next the idle strategy decides what that costs.
 #include "pollers/poller.hpp"
 
 #include "pollers/watch_list.hpp"
@@ -29,6 +29,8 @@ class nonblocking_poller final : public poller {
     updated_ = true;
     return watched_.update(t, before, after);
   }
+
+  void progress() noexcept override { updated_ = true; }
 
   int wait(clock::duration timeout) noexcept override {
     events_.clear();

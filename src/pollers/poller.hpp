@@ -58,6 +58,9 @@ class poller {
   // `after` has edge (and the traits allow it).
   virtual int update(watch_token t, interest before, interest after) noexcept = 0;
 
+  // A candidate turned out to be ready: for facilities that guess.
+  virtual void progress() noexcept {}
+
   // Empties the list without naming who is in it, where a list in the kernel can outlive the
   // descriptors; native_handle() stays the same. -ENOTSUP where it cannot.
   virtual int clear() noexcept { return -ENOTSUP; }

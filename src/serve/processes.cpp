@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
 
@@ -26,6 +27,13 @@ std::string how_it_ended(int status) {
 }
 
 bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+
+// Whatever ends the supervisor, its children are asked to end: prctl(2), PR_SET_PDEATHSIG. For one
+// that is draining already that is the second time, and it ends at once.
+void end_with(kernel& os, int supervisor) noexcept {
+  os.prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (os.getppid() != supervisor) os.kill(os.getpid(), SIGTERM);  // it was quicker
+}
 
 }  // namespace
 
@@ -91,11 +99,13 @@ task<void> server::accept_for_processes(std::vector<listener> listeners) {
 }
 
 task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, stream s) {
+  const int supervisor = os_.getpid();
   const int pid = os_.fork();
   if (pid == 0) {
     for (listener& l : listeners) os_.close(l.native_handle());
     const int fd = s.native_handle();
     stop_signals::end_connection_instead(fd);
+    end_with(os_, supervisor);
     connection_table::entry entry(connections_, fd);
     run_alone(fd, s.is_tcp(), entry);
     exit_process(0);
@@ -178,8 +188,9 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
   clock::duration pause = clock::duration::zero();
   while (!stopping_) {
     const clock::time_point born = os_.now();
+    const int supervisor = os_.getpid();
     const int pid = os_.fork();
-    if (pid == 0) run_worker(listeners, mine);
+    if (pid == 0) run_worker(listeners, mine, supervisor);
     if (pid > 0) {
       children_.push_back(pid);
       const int status = co_await ended(pid);
@@ -196,7 +207,8 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
   }
 }
 
-void server::run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine) noexcept {
+void server::run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine,
+                        int supervisor) noexcept {
   children_.clear();
   const std::vector<int>& own = listeners[mine];
   for (const auto& set : listeners) {
@@ -206,6 +218,7 @@ void server::run_worker(const std::vector<std::vector<int>>& listeners, std::siz
   }
   latch_ = &worker_latch_;
   stop_signals::ask_instead(*latch_);
+  end_with(os_, supervisor);
   auto on = make_engine_on(os_, model_.engine, options_.engine);
   if (!on) {
     log_once(cause::child, on.error().message);

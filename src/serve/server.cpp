@@ -18,11 +18,12 @@ using std::chrono::milliseconds;
 // An engine that cannot hold descriptors above a limit takes fewer connections: some numbers are
 // taken.
 unsigned connections_allowed(const serve_options& o, const model_choice& m) {
-  constexpr int select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
-  const bool limited =
-      m.engine == "select" && m.placement != placement::thread && m.placement != placement::process;
-  const unsigned most =
-      limited ? std::min<unsigned>(o.connections_max, select_limit) : o.connections_max;
+  constexpr unsigned select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
+  unsigned most = o.connections_max;
+  if (m.engine == "select" && m.placement != placement::process) {
+    // A thread has its engine's descriptor besides.
+    most = std::min(most, m.placement == placement::thread ? select_limit / 2 : select_limit);
+  }
   return std::max(most, 1U);
 }
 
@@ -80,17 +81,36 @@ server::outcome server::parse_addresses() {
 }
 
 // A set of listeners on all addresses. The first set learns the ports that were left to the system.
+// Files of unix sockets are removed by run(), whoever closes the listener.
 std::expected<std::vector<listener>, error> server::open_listeners(engine& on, bool shared_port) {
   listen_options o = options_.sockets;
   o.reuse_port = shared_port;
+  unix_listeners_.resize(at_.size(), -1);
   std::vector<listener> out;
-  for (endpoint& e : at_) {
+  for (std::size_t i = 0; i < at_.size(); ++i) {
+    endpoint& e = at_[i];
+    if (unix_listeners_[i] >= 0) {  // there is no SO_REUSEPORT for a path: the queue is shared
+      out.push_back(listener::adopt(on, os_.dup(unix_listeners_[i])));
+      continue;
+    }
     auto l = listener::open(on, e, o);
     if (!l) return std::unexpected(l.error());
-    if (e.is_tcp()) e = l->local();
-    out.push_back(std::move(*l));
+    if (e.is_tcp()) {
+      e = l->local();
+      out.push_back(std::move(*l));
+    } else {
+      out.push_back(listener::adopt(on, l->release()));
+      unix_listeners_[i] = out.back().native_handle();
+    }
   }
   return out;
+}
+
+void server::remove_socket_files() noexcept {
+  for (std::size_t i = 0; i < unix_listeners_.size(); ++i) {
+    if (unix_listeners_[i] >= 0 && !at_[i].path().starts_with('@'))
+      os_.unlink(at_[i].path().c_str());
+  }
 }
 
 // With SO_REUSEPORT a second server on the same port would silently take half of the connections.
@@ -239,9 +259,7 @@ std::expected<serve_report, error> server::run() {
   case placement::pool: r = model_.engine == "blocking" ? serve_queue() : serve_pool(); break;
   case placement::prefork: r = serve_prefork(); break;
   }
-  for (const endpoint& e : at_) {  // listeners that were handed on do not remove their file
-    if (r && e.is_unix() && !e.path().starts_with('@')) os_.unlink(e.path().c_str());
-  }
+  remove_socket_files();
   if (!r) return std::unexpected(r.error());
   return report();
 }

@@ -44,6 +44,7 @@ class server : public std::enable_shared_from_this<server> {
   [[nodiscard]] std::expected<std::vector<listener>, error> open_listeners(engine& on,
                                                                            bool shared_port);
   outcome claim_addresses(engine& on);
+  void remove_socket_files() noexcept;
   void announce();
   task<void> accept_all(listener& from, const sink& take);
   task<void> pause_accepting(const std::error_code& why);
@@ -83,8 +84,8 @@ class server : public std::enable_shared_from_this<server> {
   task<void> reap(int pid);
   task<void> supervise(std::vector<std::vector<int>>& listeners);
   task<void> keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine);
-  [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners,
-                               std::size_t mine) noexcept;
+  [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine,
+                               int supervisor) noexcept;
   task<int> ended(int pid);
   void tell_children(int number) noexcept;
 
@@ -94,6 +95,7 @@ class server : public std::enable_shared_from_this<server> {
   const model_choice model_;
   kernel& os_;
   std::vector<endpoint> at_;
+  std::vector<int> unix_listeners_;  // by address, the first of those that share it; -1: none
   serve_counts* counts_ = nullptr;
 
   // Any thread.

@@ -27,11 +27,9 @@ stop_signals::stop_signals(kernel& os, stop_latch& latch, bool on) noexcept : os
   connection_of_process = -1;
   latch_of_process = &latch;
   if (!on_) return;
-  struct sigaction act{};
-  act.sa_handler = on_signal;
-  ::sigemptyset(&act.sa_mask);
-  os_.sigaction(SIGINT, &act, &old_int_);
-  os_.sigaction(SIGTERM, &act, &old_term_);
+  os_.sigaction(SIGINT, nullptr, &old_int_);
+  os_.sigaction(SIGTERM, nullptr, &old_term_);
+  install();
 }
 
 stop_signals::~stop_signals() {
@@ -42,13 +40,23 @@ stop_signals::~stop_signals() {
   latch_of_process = nullptr;
 }
 
+void stop_signals::install() noexcept {
+  struct sigaction act{};
+  act.sa_handler = on_signal;
+  ::sigemptyset(&act.sa_mask);
+  kernel::real().sigaction(SIGINT, &act, nullptr);
+  kernel::real().sigaction(SIGTERM, &act, nullptr);
+}
+
 void stop_signals::end_connection_instead(int fd) noexcept {
   connection_of_process = fd;
+  install();
   if (signals_seen.load() > 0) kernel::real().shutdown(fd, SHUT_RD);  // it came during the fork
 }
 
 void stop_signals::ask_instead(stop_latch& latch) noexcept {
   latch_of_process = &latch;
+  install();
   if (signals_seen.load() > 0) latch.request();
 }
 

@@ -13,12 +13,15 @@ class stop_signals {
   stop_signals& operator=(const stop_signals&) = delete;
   ~stop_signals();
 
-  // In a child: a stop means the end of this one connection, as soon as its peer has been answered.
+  // In a child, which is ours whatever serve_options::signals says: a stop means the end of this
+  // one connection, as soon as its peer has been answered.
   static void end_connection_instead(int fd) noexcept;
   // In a child that serves many: a stop is asked of its own latch.
   static void ask_instead(stop_latch& latch) noexcept;
 
  private:
+  static void install() noexcept;
+
   kernel& os_;
   bool on_;
   struct sigaction old_int_{};
