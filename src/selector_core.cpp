@@ -1,9 +1,9 @@
 // The selector: one meaning over pollers that differ.
 //
-// The idea: a poller only says whom to look at. Those stand in a queue, first come, first served, and
-// leave it by being reported or by a look with poll(2) that finds them not ready. That one rule gives
-// answers for guesses (nonblocking), states for changes (signal), fairness for a small `max`, and the
-// truth about descriptors that were closed behind our back.
+// The idea: a poller only says whom to look at. Those stand in a queue, first come, first served,
+// and leave it by being reported or by a look with poll(2) that finds them not ready. That one rule
+// gives answers for guesses (nonblocking), states for changes (signal), fairness for a small `max`,
+// and the truth about descriptors that were closed behind our back.
 #include "selector_core.hpp"
 
 #include "pollers/watch_list.hpp"

@@ -7,12 +7,11 @@
 //
 // - `readable`/`writable`: the last thing known. A receive waits unless readable; a send is tried.
 // - A short receive on TCP means drained: the next event tells when more has come (epoll(7),
-//   "Questions and answers"). Not so after a hang-up, whose event may have come before: then it is
-//   always tried.
-// - Facilities that report changes (edge) are told everything once; the others exactly who waits.
-// - A change is reported once, and what a call says may be wrong (a signal can cut a receive short, a
-//   call can say EAGAIN too early): who has waited for 10 ms is looked at again, a few times. A
-//   connection in use never waits so long, an idle one costs that once.
+//   "Questions and answers"). Not so after a hang-up: its event may have come before.
+// - Facilities that report changes (edge) are told everything once; the others who waits, and what
+//   is not wanted any more only when they report it.
+// - A change is reported once, and what a call says may be wrong (a signal can cut a receive short,
+//   a call can say EAGAIN too early): who has waited for 10 ms is looked at again, a few times.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/slot_table.hpp"
