@@ -30,7 +30,7 @@ task<int> leaf(int n) { co_return n; }
 task<int> nested(int n) { co_return co_await leaf(n) + 1; }
 
 void task_create_destroy(State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     task<> t = nothing();
     benchmark::DoNotOptimize(t);
   }
@@ -38,14 +38,14 @@ void task_create_destroy(State& state) {
 BENCHMARK(task_create_destroy);
 
 task<> await_children(State& state) {
-  for (auto _ : state) co_await nothing();
+  for ([[maybe_unused]] auto _ : state) co_await nothing();
 }
 void task_create_run_destroy(State& state) { run(state, await_children); }
 BENCHMARK(task_create_run_destroy);
 
 task<> await_nested(State& state) {
   int n = 0;
-  for (auto _ : state) n = co_await nested(n);
+  for ([[maybe_unused]] auto _ : state) n = co_await nested(n);
   benchmark::DoNotOptimize(n);
 }
 // Two tasks: an await inside an awaited task.
@@ -54,7 +54,7 @@ BENCHMARK(task_nested_await);
 
 task<> spawn_children(State& state) {
   iolite::scope children;
-  for (auto _ : state) children.spawn(nothing());
+  for ([[maybe_unused]] auto _ : state) children.spawn(nothing());
   co_await children.join();
 }
 // What a server does for each connection before its handler's first line.
@@ -62,7 +62,7 @@ void scope_spawn(State& state) { run(state, spawn_children); }
 BENCHMARK(scope_spawn);
 
 task<> await_ready_values(State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const iolite::context c = co_await iolite::here{};
     benchmark::DoNotOptimize(c.on);
   }
@@ -73,7 +73,7 @@ BENCHMARK(await_ready);
 task<> await_set_event(State& state) {
   iolite::event already;
   already.set();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto wait = already.wait();
     benchmark::DoNotOptimize(co_await wait);
   }
@@ -82,7 +82,7 @@ void await_event_already_set(State& state) { run(state, await_set_event); }
 BENCHMARK(await_event_already_set);
 
 task<> sleep_shortly(State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto shortly = iolite::sleep(std::chrono::microseconds(1));
     benchmark::DoNotOptimize(co_await shortly);
   }
@@ -115,7 +115,7 @@ void deadline_add_remove(State& state) {
   std::vector<iolite::operation> armed(1024);
   for (iolite::operation& op : armed) op.deadline = when.next();
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     iolite::operation& op = armed[i++ % armed.size()];
     wheel.add(op);
     wheel.remove(op);
@@ -131,7 +131,7 @@ void deadline_move(State& state) {
   std::vector<iolite::operation> all(static_cast<std::size_t>(state.range(0)));
   for (iolite::operation& op : all) op.deadline = when.next(), wheel.add(op);
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     iolite::operation& op = all[i];
     i = (i + 7919) % all.size();
     wheel.remove(op);
@@ -153,7 +153,7 @@ task<> answer(iolite::channel<int>& in, iolite::channel<int>& out) {
 }
 
 task<> ask(State& state, iolite::channel<int>& out, iolite::channel<int>& in) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     static_cast<void>(co_await out.send(1));
     benchmark::DoNotOptimize(co_await in.receive());
   }
