@@ -26,6 +26,7 @@ std::optional<facility> find_facility(std::string_view name) noexcept {
   const std::string_view option = name.substr(colon + 1);
   if (f.entry->name == "signal") {
     const char* end = option.data() + option.size();
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` is given
     const auto [at, error] = std::from_chars(option.data(), end, f.options.signal_number);
     if (error == std::errc() && at == end && f.options.signal_number > 0) return f;
   } else if (f.entry->name == "nonblocking") {

@@ -89,7 +89,7 @@ T engine::run(task<T> t) {
   run();
   set_root(nullptr);
   root.rethrow();
-  if constexpr (!std::is_void_v<T>) return std::move(*value);
+  if constexpr (!std::is_void_v<T>) return std::move(value).value();
 }
 
 }  // namespace iolite

@@ -114,7 +114,7 @@ class [[nodiscard]] task {
   T await_resume() {
     promise_type& child = frame_.promise();
     if (child.thrown) std::rethrow_exception(std::exchange(child.thrown, nullptr));
-    if constexpr (!std::is_void_v<T>) return std::move(*child.value);
+    if constexpr (!std::is_void_v<T>) return std::move(child.value).value();
   }
 
  private:

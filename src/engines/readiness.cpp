@@ -1,5 +1,4 @@
-// Any poller becomes an engine: R. Stevens' second to fourth model. See select(2), poll(2),
-// epoll(7).
+// Any poller becomes an engine: R. Stevens' second to fourth model. select(2), poll(2), epoll(7).
 //
 // The idea: a descriptor is registered once and stays so; what events have told about it is
 // remembered, so that no receive is made that is known to say EAGAIN and nothing is asked that the
@@ -196,7 +195,8 @@ class readiness_engine final : public engine {
     try {
       doubted_.push_back(fd);
       s.doubted = true;
-    } catch (const std::bad_alloc&) {  // then it is believed
+    } catch (const std::bad_alloc&) {
+      s.looks = looks_max;  // it is believed
     }
   }
 

@@ -137,11 +137,13 @@ class linux_kernel final : public kernel {
 #define I(n) a.as<int>(n)
 #define U(n) a.as<unsigned>(n)
 #define N(n) a.as<std::size_t>(n)
-#define P(type, n) a.as<type*>(n)  // NOLINT(bugprone-macro-parentheses): a type
+// NOLINTBEGIN(bugprone-macro-parentheses): these are types
+#define P(type, n) a.as<type*>(n)
 #define F(n) a.as<fd_set*>(n)
 #define S(n) a.as<sigset_t*>(n)
 #define A(n) a.as<struct sigaction*>(n)
 #define T(n) a.as<const timespec*>(n)
+// NOLINTEND(bugprone-macro-parentheses)
 // clang-format off
 long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a call
   switch (c) {

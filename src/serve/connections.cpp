@@ -21,6 +21,7 @@ connection_table::entry::~entry() {
   --table_.live_;
   ++table_.ended_;
   table_.changed_.wake_all();
+  if (table_.live_ == 0) table_.emptied_.wake_all();
 }
 
 void connection_table::entry::closing(int) noexcept {

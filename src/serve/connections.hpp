@@ -33,7 +33,8 @@ class connection_table {
     entry* prev_ = nullptr;
   };
 
-  connection_table(kernel& os, unsigned most) noexcept : os_(os), most_(most), changed_(lock_) {}
+  connection_table(kernel& os, unsigned most) noexcept
+      : os_(os), most_(most), changed_(lock_), emptied_(lock_) {}
 
   // Each sees the end of its stream once what has arrived is read: who waits for a request ends.
   void drain() noexcept;
@@ -47,7 +48,7 @@ class connection_table {
     return detail::condition_wait(changed_, [this]() noexcept { return live_ < most_; });
   }
   [[nodiscard]] auto none_left() noexcept {
-    return detail::condition_wait(changed_, [this]() noexcept { return live_ == 0; });
+    return detail::condition_wait(emptied_, [this]() noexcept { return live_ == 0; });
   }
   // co_await one_ended(ended()): until one more has ended.
   [[nodiscard]] std::uint64_t ended() const noexcept;
@@ -64,7 +65,8 @@ class connection_table {
   std::uint64_t ended_ = 0;
   bool draining_ = false;
   bool cut_ = false;
-  detail::wait_list changed_;
+  detail::wait_list changed_;  // woken by each connection that ends
+  detail::wait_list emptied_;  // woken by the last one
 };
 
 }  // namespace iolite

@@ -194,7 +194,8 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
     if (pid > 0) {
       children_.push_back(pid);
       const int status = co_await ended(pid);
-      if (stopping_) co_return;
+      // A stop asked for while workers were being forked reaches the youngest of them first.
+      if (stopping_ || latch_->asked()) co_return;
       ++counts_->children_restarted;
       log_once(cause::child, "a worker " + how_it_ended(status) + "; another is started");
     } else {
@@ -225,6 +226,7 @@ void server::run_worker(const std::vector<std::vector<int>>& listeners, std::siz
     exit_process(1);
   }
   std::vector<listener> adopted;
+  adopted.reserve(own.size());
   for (const int fd : own) adopted.push_back(listener::adopt(**on, fd));
   (*on)->run(loop(std::move(adopted), until_latch()));
   exit_process(0);
