@@ -112,6 +112,39 @@ class Ending(Case):
                         self.assertEqual(until_end(peer), b"")
                     self.assertEqual(s.process.wait(5), 0)
 
+    def test_busy_connections_may_finish(self):
+        """The end of one connection does not end the others."""
+        for model in ("epoll", "epoll/thread", "epoll/pool", "blocking/thread", "blocking/pool",
+                      "blocking/process"):
+            with self.subTest(model=model), \
+                    serve("chargen", "--model", model, "--listen", ":0",
+                          "--drain-timeout", "1h") as s:
+                address = s.address()
+                busy, gone = dial(address), dial(address)
+                with busy, gone:
+                    receive(busy, 1)
+                    receive(gone, 1)
+                    s.send(signal.SIGTERM)
+                    self.wait_until_refused(address)
+                    gone.close()
+                    more = 32_000_000  # more than all buffers on the way hold
+                    self.assertEqual(len(receive(busy, more)), more)
+                self.assertEqual(s.status(), 0)
+
+    def test_busy_connections_are_given_up_after_the_drain_timeout(self):
+        for model in ("epoll", "epoll/thread", "epoll/pool", "blocking/thread", "blocking/pool",
+                      "blocking/process", "blocking/prefork"):
+            with self.subTest(model=model), \
+                    serve("chargen", "--model", model, "--listen", ":0",
+                          "--drain-timeout", "100ms") as s:
+                address = s.address()
+                with dial(address) as busy, dial(address) as gone:
+                    receive(busy, 1)
+                    receive(gone, 1)
+                    s.send(signal.SIGTERM)
+                    gone.close()
+                    self.assertEqual(s.process.wait(5), 0)
+
     def test_a_second_signal_ends_it_at_once(self):
         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
             with self.subTest(number=number), \
