@@ -28,7 +28,8 @@ struct process_sample {
 class child {
  public:
   // Runs this program again with `arguments`, and "--report-fd N" after them: N is a pipe to here.
-  // Standard output goes nowhere, standard error is kept. `cores`: where it may run; null: anywhere.
+  // Standard output goes nowhere, standard error is kept. `cores`: where it may run; null: where
+  // this process may.
   [[nodiscard]] static std::expected<child, std::string> start(std::vector<std::string> arguments,
                                                                const cpu_set_t* cores);
   child(child&& other) noexcept;

@@ -227,8 +227,8 @@ task<stream> open(load& l) {
   co_return stream();
 }
 
-// A reset instead of a polite end: a connection in TIME-WAIT would keep its local port for a minute,
-// and there are only about 28,000 of them.
+// A reset instead of a polite end: a connection in TIME-WAIT would keep its local port for a
+// minute, and there are only about 28,000 of them.
 void reset(stream& peer) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(peer.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -1,8 +1,8 @@
 // The load generator: many connections to an echo service from one thread, every byte verified.
 //
-// It is itself a program of this library, on the best event loop there is. Closed loop by default: a
-// connection sends `depth` messages, waits for all of them, and goes on. With a rate it sends on a
-// schedule, and latency counts from when a message was to be sent, so a stall is seen in full.
+// It is itself a program of this library, on the best event loop there is. Closed loop by default:
+// a connection sends `depth` messages, waits for all of them, and goes on. With a rate it sends on
+// a schedule, and latency counts from when a message was to be sent, so a stall is seen in full.
 #pragma once
 #include "histogram.hpp"
 
@@ -42,7 +42,7 @@ struct load_result {
 // Returns when the duration or the number of requests is over; never hangs on a silent server.
 [[nodiscard]] load_result run_load(const load_options& options);
 
-// SIGINT and SIGTERM end a load early until this object goes; a second one ends the process at once.
+// SIGINT and SIGTERM end a load early until this object goes; a second one ends the process.
 class interruptible {
  public:
   interruptible();

@@ -1,9 +1,9 @@
-// A server process of its own for each measurement, and what it used: exact figures from the system.
+// A server process of its own for each measurement, and what it used, as the system counts it.
 //
-// CPU time and context switches come from wait4(2): those of the process, of every process it forked
-// and waited for, and of the kernel's io_uring workers, which are threads of it
-// (since Linux 5.12; seen on 6.18: wait4 has the time that ps -L shows of iou-wrk threads).
-// What it used until it was ready is taken off. System calls are counted by the library itself.
+// CPU time and context switches come from wait4(2): those of the process, of every process it
+// forked and waited for, and of the kernel's io_uring workers, which are threads of it (since Linux
+// 5.12; seen on 6.18: wait4 has the time that ps -L shows of iou-wrk threads). What it used until
+// it was ready is taken off. System calls are counted by the library itself.
 #pragma once
 #include "child.hpp"
 #include "load.hpp"

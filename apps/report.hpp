@@ -1,5 +1,5 @@
-// What `iolite serve` tells the `iolite compare` that started it, over a pipe: a line of JSON when it
-// is ready, a line when it has drained. Both ends are here.
+// What `iolite serve` tells the `iolite compare` that started it, over a pipe: a line of JSON when
+// it is ready, a line when it has drained. Both ends are here.
 #pragma once
 #include "iolite/endpoint.hpp"
 #include "iolite/models.hpp"

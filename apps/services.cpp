@@ -34,8 +34,8 @@ std::string character_lines() {
 std::span<const service> services() noexcept { return all_services; }
 
 // A buffer of its own, not a lease: a peer that does not read must not keep one of the engine's
-// buffers from the others. Large, so that a large message takes one call (5 % on 16 KiB ones against
-// a buffer of 16 KiB); pages that no message reaches are never backed.
+// buffers from the others. Large, so that a large message takes one call (5 % on 16 KiB ones
+// against a buffer of 16 KiB); pages that no message reaches are never backed.
 task<void> echo(stream peer) {
   std::array<std::byte, 65536> buffer;
   for (;;) {
