@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <map>
 #include <set>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace selector_test {
@@ -121,6 +123,31 @@ TEST_P(each_facility, a_hang_up_with_data_is_seen_by_a_writer) {
   EXPECT_EQ(wait(1 * ms), ready_list{});
   e.b.close();
   EXPECT_EQ(wait(for_ever), (ready_list{{e.a, write}}));
+}
+
+// A terminal's master end whose slave is gone is hung up and nothing else: not readable, not
+// writable, not in error. select(2) shows that to readers only.
+TEST_P(each_facility, a_hang_up_that_is_nothing_else_is_seen_by_a_writer) {
+  for (const bool readable : {false, true}) {
+    const owned master(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK));
+    if (master < 0) GTEST_SKIP() << "no pseudo-terminals here";
+    ::grantpt(master);
+    ::unlockpt(master);
+    owned slave(::open(::ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    ASSERT_GE(slave, 0);
+    termios raw{};
+    ::tcgetattr(slave, &raw);
+    ::cfmakeraw(&raw);
+    ::tcsetattr(slave, TCSANOW, &raw);
+    fill(master);
+    if (readable) put(slave);
+    ASSERT_EQ(add(master, write), 0);
+    wait(0);
+    wait(1 * ms);
+    slave.close();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(wait(for_ever), (ready_list{{master, write}}));
+    ASSERT_EQ(remove(master), 0);
+  }
 }
 
 TEST_P(each_facility, a_closed_pipe_is_seen_from_both_ends) {
