@@ -1,7 +1,10 @@
 // Breaking a rule of the library stops the program, with one line that says which.
 #include "support/engine_test.hpp"
 
+#include "backends.hpp"
+
 #include <fcntl.h>
+#include <cstdlib>
 #include <optional>
 #include <unistd.h>
 
@@ -175,7 +178,7 @@ TEST_P(engine, a_child_of_fork_may_make_an_engine_of_its_own) {
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "one");
   const child_end end = run_in_child([name = GetParam()] {
     auto made = make_engine_on(iolite::kernel::real(), name);
-    if (!made) std::exit(made.error().message.find("fork") == std::string::npos ? 3 : 4);
+    if (!made) ::_exit(made.error().message.find("fork") == std::string::npos ? 3 : 4);
     auto e = std::move(*made);
     half_pair own = unix_half(*e);
     own.theirs.send_all("child");

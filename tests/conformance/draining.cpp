@@ -1,0 +1,184 @@
+// How a server ends: politely, in time, and without losing an answer.
+#include "serve_test.hpp"
+
+#include "support/streams.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <future>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+TEST_P(serve, sigterm_drains_and_idle_connections_see_the_end) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket idle = server.connect();
+  expect_echo(idle, "hello");
+  server.signal(SIGTERM);
+  EXPECT_EQ(idle.recv_until_end(), "");
+  EXPECT_EQ(server.wait(), 0);
+  raw_socket late;
+  EXPECT_NE(raw_socket::try_connect(server.at(), late), 0) << "nobody listens any more";
+  EXPECT_EQ(server.report().connections_cancelled, 0U);
+}
+
+TEST_P(serve, sigint_drains_too) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  expect_echo(server.connect(), "hello");
+  EXPECT_EQ(server.stop(SIGINT), 0);
+}
+
+TEST_P(serve, a_server_without_connections_stops_at_once) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, 0U);
+}
+
+// Tells 'A' when it has a request and 'D' when it has answered it; works in between.
+task<> worker(stream peer) {
+  for (;;) {
+    const auto got = co_await receive(peer, 1);
+    if (!got || got->empty()) co_return;
+    const auto begun = co_await send_text(peer, "A");
+    if (!begun) co_return;
+    static_cast<void>(co_await iolite::sleep(20ms));
+    const auto done = co_await send_text(peer, "D");
+    if (!done) co_return;
+  }
+}
+
+TEST_P(serve, drain_under_load_loses_no_answer_to_a_request_it_had_received) {
+  serve_options o = options();
+  o.workers = traits().blocking ? 8 : 2;
+  served server(worker, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  std::atomic<int> answered = 0;
+  std::atomic<int> lost = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      try {
+        const raw_socket peer = server.connect();
+        while (peer.send_all("?")) {
+          std::string a;
+          try {
+            a = peer.recv_some(1);
+          } catch (const std::system_error&) {
+            return;  // not received: the connection was over
+          }
+          if (a.empty()) return;
+          ++lost;
+          a = peer.recv_exactly(1);
+          if (a != "D") return;
+          --lost;
+          ++answered;
+        }
+      } catch (const std::exception&) {
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered > 20; }));
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  for (std::thread& c : clients) c.join();
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(server.report().connections_cancelled, 0U);
+}
+
+task<> stubborn(stream peer) {
+  const auto sent = co_await send_text(peer, "A");
+  EXPECT_TRUE(sent);
+  static_cast<void>(co_await iolite::sleep(1h));
+}
+
+TEST_P(serve, what_does_not_finish_is_cancelled_at_the_drain_timeout) {
+  serve_options o = options();
+  o.drain_timeout = 100ms;
+  served server(stubborn, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  EXPECT_EQ(peer.recv_exactly(1), "A");
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 100ms);
+  int error = 0;
+  EXPECT_EQ(peer.recv_until_gone(error), "");
+}
+
+TEST_P(serve, a_second_signal_ends_the_process_at_once) {
+  serve_options o = options();
+  o.drain_timeout = 1h;
+  served server(stubborn, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  EXPECT_EQ(peer.recv_exactly(1), "A");
+  server.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] {  // the first one has arrived: nobody listens
+    raw_socket late;
+    return raw_socket::try_connect(server.at(), late) != 0;
+  }));
+  const int status = server.stop(SIGTERM);
+  EXPECT_TRUE(status == 143 || status == -SIGTERM) << status;
+  EXPECT_TRUE(eventually([&] { return server.left_nothing_running(); })) << "its processes live on";
+}
+
+// However the server ends, its port is free again.
+TEST_P(serve, a_killed_server_leaves_no_process_behind) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  {
+    const raw_socket peer = server.connect();
+    expect_echo(peer, "hello");
+    EXPECT_EQ(server.stop(SIGKILL), -SIGKILL);
+  }
+  EXPECT_TRUE(eventually([&] { return server.left_nothing_running(); })) << "its processes live on";
+}
+
+// In this process, so that sanitizers see both sides.
+TEST_P(serve, a_stop_requested_from_another_thread_drains) {
+  if (has_children()) GTEST_SKIP() << "forks, which this process with its threads must not";
+  serve_stop stop;
+  serve_options o = options();
+  o.stop = &stop;
+  o.signals = false;
+  o.shares_memory = true;
+  std::promise<std::vector<endpoint>> listening;
+  o.on_listening = [&](const model_choice& c, const std::vector<endpoint>& at) {
+    EXPECT_EQ(c.model, GetParam());
+    listening.set_value(at);
+  };
+  std::expected<serve_report, error> result;
+  std::thread server([&] { result = iolite::serve(echo, o); });
+  auto future = listening.get_future();
+  ASSERT_EQ(future.wait_for(20s), std::future_status::ready);
+  const endpoint at = future.get().front();
+  {
+    const raw_socket idle = raw_socket::connect(at);
+    expect_echo(idle, "hello");
+    expect_echo(raw_socket::connect(at), "another");
+    stop.request();
+    EXPECT_EQ(idle.recv_until_end(), "");
+  }
+  server.join();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->connections, 2U);
+}
+
+TEST_P(serve, a_stop_requested_before_it_begins_is_kept) {
+  if (has_children()) GTEST_SKIP() << "forks, which this process with its threads must not";
+  serve_stop stop;
+  stop.request();
+  serve_options o = options();
+  o.stop = &stop;
+  o.signals = false;
+  const auto result = iolite::serve(echo, o);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->connections, 0U);
+}
+
+}  // namespace
+}  // namespace iolite_test

@@ -1,0 +1,76 @@
+// See serve_test.hpp.
+#include "serve_test.hpp"
+
+#include "support/engine_test.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace iolite_test {
+
+using namespace iolite;
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> out;
+  for (const model_info& m : models()) {
+    if (m.available) out.push_back(m.model);
+  }
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(conformance, serve, testing::ValuesIn(model_names()), [](const auto& p) {
+  std::string name = p.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+});
+
+void serve::SetUp() { before_ = open_descriptors(); }
+void serve::TearDown() { EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked"; }
+
+serve_options serve::options() const {
+  serve_options o;
+  o.model = GetParam();
+  o.drain_timeout = 5s;
+  o.engine.when_idle = engine_options::idle::sleep;
+  return o;
+}
+
+placement serve::placed() const {
+  for (const model_info& m : models()) {
+    if (m.model == GetParam()) return m.placement;
+  }
+  throw std::runtime_error("no such model");
+}
+
+bool serve::has_children() const { return placed() == placement::process || placed() == placement::prefork; }
+
+engine_traits serve::traits() const { return new_engine(GetParam().substr(0, GetParam().find('/')))->traits(); }
+
+void expect_echo(const raw_socket& peer, const std::string& text) {
+  EXPECT_TRUE(peer.send_all(text));
+  EXPECT_EQ(peer.recv_exactly(text.size()), text);
+}
+
+bool answers(const raw_socket& peer, int limit_ms) {
+  peer.set_recv_limit_ms(limit_ms);
+  bool got = false;
+  try {
+    got = !peer.recv_some(1).empty();
+  } catch (const std::system_error&) {
+  }
+  peer.set_recv_limit_ms(20'000);
+  return got;
+}
+
+task<> fragile_echo(stream peer) {
+  for (;;) {
+    const auto got = co_await receive(peer);
+    if (!got || got->empty()) co_return;
+    if (*got == "boom") throw std::runtime_error("boom");
+    if (*got == "abort") std::abort();
+    const auto sent = co_await send_text(peer, *got);
+    if (!sent) co_return;
+  }
+}
+
+}  // namespace iolite_test

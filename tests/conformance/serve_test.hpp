@@ -1,0 +1,50 @@
+// The fixture of the serve behaviours: one body, every model of the registry.
+#pragma once
+#include "support/served.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace iolite_test {
+
+using namespace std::chrono_literals;
+
+[[nodiscard]] std::vector<std::string> model_names();
+
+class serve : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // Options for the model under test. A loop that asks everyone again and again sleeps in between.
+  [[nodiscard]] iolite::serve_options options() const;
+  [[nodiscard]] iolite::placement placed() const;
+  [[nodiscard]] bool has_children() const;  // crashes stay in a process of their own
+  [[nodiscard]] iolite::engine_traits traits() const;
+
+ private:
+  int before_ = 0;
+};
+
+// The answer to `text` is `text`.
+void expect_echo(const raw_socket& peer, const std::string& text);
+// Whether an answer comes within `limit_ms`; for what must not come, and for waiting in steps.
+[[nodiscard]] bool answers(const raw_socket& peer, int limit_ms);
+// False when `condition` has not come to hold within 20 s.
+template <class Condition>
+[[nodiscard]] bool eventually(Condition condition) {
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// echo, but "boom" makes it throw and "abort" ends its process.
+[[nodiscard]] iolite::task<> fragile_echo(iolite::stream peer);
+
+}  // namespace iolite_test

@@ -1,0 +1,237 @@
+// serve() under every model: connections come, are answered, end, and do not harm each other.
+#include "serve_test.hpp"
+
+#include "support/child.hpp"
+#include "support/streams.hpp"
+
+#include <csignal>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+TEST_P(serve, echo_to_one_and_to_ten_at_once) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  expect_echo(server.connect(), "hello");
+  std::vector<raw_socket> peers;
+  for (int i = 0; i < 10; ++i) peers.push_back(server.connect());
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < peers.size(); ++i) expect_echo(peers[i], pattern(1000, static_cast<unsigned>(i)));
+  }
+  peers.clear();
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, 11U);
+  EXPECT_EQ(server.report().handler_failures, 0U);
+}
+
+TEST_P(serve, a_megabyte_is_byte_exact) {
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  const std::string sent = pattern(1 << 20);
+  std::thread writer([&] {
+    peer.send_all(sent);
+    peer.half_close();
+  });
+  EXPECT_TRUE(peer.recv_until_end() == sent);
+  writer.join();
+}
+
+TEST_P(serve, several_listeners_of_several_kinds) {
+  const temporary_folder folder;
+  serve_options o = options();
+  o.listen = {"127.0.0.1:0", "127.0.0.1:0", "unix:" + (folder / "s")};
+  served server(echo, o);
+  ASSERT_EQ(server.addresses().size(), 3U) << server.error();
+  EXPECT_NE(server.at(0).port(), 0);
+  EXPECT_NE(server.at(0).port(), server.at(1).port());
+  EXPECT_TRUE(server.at(2).is_unix());
+  for (std::size_t i = 0; i < 3; ++i) expect_echo(server.connect(i), "hello " + std::to_string(i));
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, 3U);
+  struct stat unused {};
+  EXPECT_NE(::stat((folder / "s").c_str(), &unused), 0) << "the path is left behind";
+}
+
+TEST_P(serve, a_full_house_makes_newcomers_wait) {
+  serve_options o = options();
+  o.connections_max = 2;
+  o.workers = 1;
+  // One blocking worker holds one connection; the limit is then the workers.
+  const bool one_each = traits().blocking && (placed() == placement::pool || placed() == placement::prefork);
+  if (one_each) o.workers = 2;
+  served server(echo, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  raw_socket first = server.connect();
+  expect_echo(first, "first");
+  const raw_socket second = server.connect();
+  expect_echo(second, "second");
+  const raw_socket third = server.connect();
+  third.send_all("x");
+  EXPECT_FALSE(answers(third, 50));
+  expect_echo(second, "second again");
+  first.close();
+  EXPECT_EQ(third.recv_exactly(1), "x");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, 3U);
+  if (!one_each) {
+    EXPECT_GE(server.report().accept_pauses, 1U);
+  }
+}
+
+TEST_P(serve, a_silent_connection_ends_at_the_idle_timeout) {
+  serve_options o = options();
+  o.idle_timeout = 60ms;
+  served server(echo, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const auto begin = std::chrono::steady_clock::now();
+  const raw_socket silent = server.connect();
+  EXPECT_EQ(silent.recv_until_end(), "");
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 60ms);
+}
+
+TEST_P(serve, an_exception_ends_its_connection_only) {
+  served server(fragile_echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket good = server.connect();
+  expect_echo(good, "hello");
+  const raw_socket bad = server.connect();
+  bad.send_all("boom");
+  EXPECT_EQ(bad.recv_until_end(), "");
+  expect_echo(good, "hello again");
+  expect_echo(server.connect(), "newcomer");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().handler_failures, 1U);
+}
+
+TEST_P(serve, a_crash_harms_no_other_process) {
+  if (!has_children()) GTEST_SKIP() << "one process: a crash is everybody's";
+  served server(fragile_echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  const bool alone = placed() == placement::process;
+  const raw_socket good = server.connect();
+  expect_echo(good, "hello");
+  for (int i = 0; i < 3; ++i) {
+    const raw_socket bad = server.connect();
+    bad.send_all("abort");
+    int error = 0;
+    EXPECT_EQ(bad.recv_until_gone(error), "");
+    if (alone) expect_echo(good, "still here");
+  }
+  EXPECT_TRUE(eventually([&] {  // a worker that has just crashed may take a newcomer with it
+    raw_socket peer;
+    return raw_socket::try_connect(server.at(), peer) == 0 && peer.send_all("x") && answers(peer, 500);
+  }));
+  EXPECT_TRUE(eventually([&] { return children_of(server.pid()).zombies == 0; })) << "a child is not reaped";
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  if (alone) {
+    EXPECT_EQ(server.report().children_restarted, 0U);
+  } else {
+    EXPECT_GE(server.report().children_restarted, 1U);
+  }
+}
+
+TEST_P(serve, a_connection_process_is_reaped_when_it_ends) {
+  if (placed() != placement::process) GTEST_SKIP() << "for a process for each connection";
+  served server(echo, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  for (int i = 0; i < 20; ++i) expect_echo(server.connect(), "x");
+  EXPECT_TRUE(eventually([&] {
+    const child_processes c = children_of(server.pid());
+    return c.living == 0 && c.zombies == 0;
+  }));
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, 20U);
+}
+
+TEST_P(serve, a_killed_worker_is_started_again) {
+  if (placed() != placement::prefork) GTEST_SKIP() << "for workers that are processes";
+  serve_options o = options();
+  o.workers = 2;
+  served server(echo, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  EXPECT_TRUE(eventually([&] { return children_of(server.pid()).living == 2; }));
+  const std::string id = std::to_string(server.pid());
+  FILE* list = std::fopen(("/proc/" + id + "/task/" + id + "/children").c_str(), "r");
+  ASSERT_NE(list, nullptr);
+  int worker = 0;
+  EXPECT_EQ(std::fscanf(list, "%d", &worker), 1);
+  std::fclose(list);
+  ::kill(worker, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return ::kill(worker, 0) != 0; })) << "the worker is not reaped";
+  EXPECT_TRUE(eventually([&] { return children_of(server.pid()).living == 2; }));
+  for (int i = 0; i < 10; ++i) expect_echo(server.connect(), "x");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().children_restarted, 1U);
+}
+
+TEST_P(serve, a_worker_that_crashes_again_and_again_is_started_more_and_more_slowly) {
+  if (placed() != placement::prefork) GTEST_SKIP() << "for workers that are processes";
+  serve_options o = options();
+  o.workers = 1;
+  served server(fragile_echo, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const auto enough = std::chrono::steady_clock::now() + 1s;
+  while (std::chrono::steady_clock::now() < enough) {
+    raw_socket bad;
+    if (raw_socket::try_connect(server.at(), bad) != 0) continue;
+    bad.send_all("abort");
+    static_cast<void>(answers(bad, 200));
+  }
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_GE(server.report().children_restarted, 1U);
+  EXPECT_LE(server.report().children_restarted, 20U);
+  EXPECT_LE(server.log().size(), 10U) << "at most about one line a second and cause";
+}
+
+// Descriptors run out: those who are in go on, no processor time is burnt, and newcomers are let in
+// as soon as there is room.
+TEST_P(serve, running_out_of_descriptors_pauses_accepting) {
+  if (placed() == placement::process) GTEST_SKIP() << "each connection has a process and a table of its own";
+  if (traits().blocking && placed() != placement::thread) GTEST_SKIP() << "accepts no more than it has workers";
+  serve_options o = options();
+  o.workers = 1;
+  served server(echo, o, [] {
+    const auto limit = static_cast<rlim_t>(open_descriptors()) + 30;
+    const rlimit few{limit, limit};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  });
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket good = server.connect();
+  expect_echo(good, "in");
+  std::vector<raw_socket> crowd;
+  bool full = false;
+  for (int i = 0; i < 60 && !full; ++i) {
+    crowd.push_back(server.connect());
+    crowd.back().send_all("x");
+    full = !answers(crowd.back(), 150);
+  }
+  ASSERT_TRUE(full) << "the limit was not reached";
+  const child_processes workers = children_of(server.pid());
+  const auto begin = std::chrono::steady_clock::now();
+  const double cpu_before = cpu_seconds(server.pid());
+  int rounds = 0;
+  while (std::chrono::steady_clock::now() - begin < 600ms) {
+    EXPECT_FALSE(answers(crowd.back(), 50)) << "there is room after all";
+    expect_echo(good, "still in");
+    ++rounds;
+  }
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (workers.living == 0) {  // the worker's own time would be asked for otherwise
+    EXPECT_LT(cpu_seconds(server.pid()) - cpu_before, 0.1 * wall + 0.02) << "it burns processor time";
+  }
+  EXPECT_GT(rounds, 0);
+  raw_socket last = std::move(crowd.back());
+  crowd.clear();
+  EXPECT_EQ(last.recv_exactly(1), "x") << "accepts again";
+  expect_echo(good, "always in");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_GE(server.report().accept_pauses, 1U);
+}
+
+}  // namespace
+}  // namespace iolite_test

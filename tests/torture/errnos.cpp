@@ -1,0 +1,96 @@
+// See errnos.hpp. Errors that only a programmer can cause (EFAULT, EBADF, EINVAL, ENOTSOCK) are left
+// out, but for those that Linux also gives for lack of a feature.
+#include "errnos.hpp"
+
+#include <array>
+#include <cerrno>
+
+namespace iolite_test {
+namespace {
+
+using iolite::call;
+
+constexpr int of_socket[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT};
+constexpr int of_bind[] = {EADDRINUSE, EACCES, EADDRNOTAVAIL};
+constexpr int of_listen[] = {EADDRINUSE};
+constexpr int of_accept[] = {EAGAIN, EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTO, EPERM};
+constexpr int of_connect[] = {ECONNREFUSED, EINTR, EADDRNOTAVAIL, EAGAIN, ENETUNREACH, ETIMEDOUT, EPERM};
+constexpr int of_shutdown[] = {ENOTCONN};
+constexpr int of_name[] = {ENOBUFS, ENOTCONN};
+constexpr int of_option[] = {ENOPROTOOPT, ENOMEM};
+constexpr int of_recv[] = {EAGAIN, EINTR, ECONNRESET, ENOMEM, ETIMEDOUT};
+constexpr int of_send[] = {EAGAIN, EINTR, ECONNRESET, ENOBUFS, ENOMEM, EPIPE};
+constexpr int of_open[] = {EMFILE, ENFILE, EINTR, ENOENT, EACCES, ENOMEM};
+constexpr int of_close[] = {EIO, EINTR};
+constexpr int of_read[] = {EAGAIN, EINTR};
+constexpr int of_write[] = {EINTR};  // a wake-up: EAGAIN would mean that one is pending already
+constexpr int of_fcntl[] = {EINVAL, EAGAIN};
+constexpr int of_dup[] = {EMFILE};
+constexpr int of_unlink[] = {ENOENT, EACCES, EBUSY};
+constexpr int of_new_descriptor[] = {EMFILE, ENFILE, ENOMEM};
+constexpr int of_waiting[] = {EINTR, ENOMEM};
+constexpr int of_epoll_ctl[] = {ENOMEM, ENOSPC};
+constexpr int of_epoll_wait[] = {EINTR};
+constexpr int of_futex[] = {EAGAIN, EINTR};
+constexpr int of_interrupted[] = {EINTR};
+constexpr int of_sigtimedwait[] = {EAGAIN, EINTR};
+constexpr int of_aio_start[] = {EAGAIN, ENOSYS};
+constexpr int of_aio_suspend[] = {EAGAIN, EINTR};
+constexpr int of_ring_setup[] = {EMFILE, ENFILE, ENOMEM, EPERM, EINVAL};
+constexpr int of_ring_enter[] = {EAGAIN, EBUSY, EINTR};
+constexpr int of_ring_register[] = {EINVAL, ENOMEM, EOPNOTSUPP};
+constexpr int of_mmap[] = {ENOMEM, EAGAIN};
+constexpr int of_fork[] = {EAGAIN, ENOMEM};
+constexpr int of_waitpid[] = {EINTR};
+
+}  // namespace
+
+std::span<const int> errnos_of(call c) noexcept {
+  switch (c) {
+  case call::socket:
+  case call::socketpair: return of_socket;
+  case call::bind: return of_bind;
+  case call::listen: return of_listen;
+  case call::accept4: return of_accept;
+  case call::connect: return of_connect;
+  case call::shutdown: return of_shutdown;
+  case call::getsockname:
+  case call::getpeername: return of_name;
+  case call::setsockopt:
+  case call::getsockopt: return of_option;
+  case call::recv: return of_recv;
+  case call::send: return of_send;
+  case call::open: return of_open;
+  case call::close: return of_close;
+  case call::read: return of_read;
+  case call::write: return of_write;
+  case call::fcntl: return of_fcntl;
+  case call::dup: return of_dup;
+  case call::unlink: return of_unlink;
+  case call::pipe2:
+  case call::epoll_create1:
+  case call::kqueue:
+  case call::eventfd:
+  case call::pidfd_open: return of_new_descriptor;
+  case call::select:
+  case call::poll:
+  case call::kevent: return of_waiting;
+  case call::epoll_ctl: return of_epoll_ctl;
+  case call::epoll_wait: return of_epoll_wait;
+  case call::futex_wait: return of_futex;
+  case call::nanosleep: return of_interrupted;
+  case call::sigtimedwait: return of_sigtimedwait;
+  case call::aio_read:
+  case call::aio_write: return of_aio_start;
+  case call::aio_suspend: return of_aio_suspend;
+  case call::io_uring_setup: return of_ring_setup;
+  case call::io_uring_enter: return of_ring_enter;
+  case call::io_uring_register: return of_ring_register;
+  case call::mmap: return of_mmap;
+  case call::fork: return of_fork;
+  case call::waitpid: return of_waitpid;
+  default: return {};
+  }
+}
+
+}  // namespace iolite_test

@@ -1,0 +1,12 @@
+// The errors each system call can give, by its man page: what the torture suite makes it give.
+#pragma once
+#include "kernel/calls.hpp"
+
+#include <span>
+
+namespace iolite_test {
+
+// Empty: a call that cannot fail, or whose failure means a broken program.
+[[nodiscard]] std::span<const int> errnos_of(iolite::call c) noexcept;
+
+}  // namespace iolite_test
