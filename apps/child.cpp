@@ -38,6 +38,7 @@ int milliseconds_left(clock::time_point until) {
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   if (cores) ::sched_setaffinity(0, sizeof *cores, cores);
   const int null = ::open("/dev/null", O_RDWR);
+  if (null < 0) ::_exit(127);
   ::dup2(null, STDIN_FILENO);
   ::dup2(null, STDOUT_FILENO);
   ::dup2(complaints, STDERR_FILENO);

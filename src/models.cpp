@@ -114,12 +114,13 @@ placement usual_placement(std::string_view engine) noexcept {
 }
 
 availability ask(const engine_entry& e) {
-  // A thread of its own: an engine may change its thread's signal mask, and asks nothing of this
-  // one.
+  kernel& os = kernel::real();
+  const auto test = [&] { return test_engine(os, e.name, e.make(os, {})); };
+  if (e.make != over<make_signal>) return test();
+  // It changes the signal mask of its thread. The others stay here: a process that has once had a
+  // second thread pays for it in each of glibc's system calls.
   availability found;
-  std::thread([&] {
-    found = test_engine(kernel::real(), e.name, e.make(kernel::real(), {}));
-  }).join();
+  std::thread([&] { found = test(); }).join();
   return found;
 }
 

@@ -89,7 +89,8 @@ T engine::run(task<T> t) {
   run();
   set_root(nullptr);
   root.rethrow();
-  if constexpr (!std::is_void_v<T>) return std::move(value).value();
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the task has ended without throwing
+  if constexpr (!std::is_void_v<T>) return std::move(*value);
 }
 
 }  // namespace iolite

@@ -114,7 +114,8 @@ class [[nodiscard]] task {
   T await_resume() {
     promise_type& child = frame_.promise();
     if (child.thrown) std::rethrow_exception(std::exchange(child.thrown, nullptr));
-    if constexpr (!std::is_void_v<T>) return std::move(child.value).value();
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it has ended without throwing
+    if constexpr (!std::is_void_v<T>) return std::move(*child.value);
   }
 
  private:

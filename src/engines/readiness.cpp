@@ -13,6 +13,7 @@
 //   a call can say EAGAIN too early): who has waited for 10 ms is looked at again, a few times.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
+#include "engines/second_looks.hpp"
 #include "engines/slot_table.hpp"
 #include "engines/wake.hpp"
 #include "iolite/engine.hpp"
@@ -20,8 +21,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
-#include <vector>
 
 namespace iolite {
 namespace {
@@ -161,53 +160,44 @@ class readiness_engine final : public engine {
     finish(op, -ECANCELED);
   }
 
+  static constexpr std::uint8_t looks_max = 4;
+  static constexpr std::size_t piece = 128;
+
+  // A large batch is taken in pieces: answers go out while the next requests come in, and what was
+  // received is still in the cache when it is answered.
   void do_wait(clock::time_point until) noexcept override {
+    if (handled_ == poller_->events().size()) ask(until);
+    const auto events = poller_->events();
+    const std::size_t end = std::min(events.size(), handled_ + piece);
+    while (handled_ < end) handle(events[handled_++]);
+  }
+
+  void ask(clock::time_point until) noexcept {
     clock::duration timeout = for_ever;
     if (until == clock::time_point::min()) timeout = clock::duration::zero();
     else if (until != never) timeout = std::max(until - now(), clock::duration::zero());
     if (!doubted_.empty()) timeout = std::min(timeout, look_again());
     const int n = poller_->wait(timeout);
+    handled_ = n > 0 ? 0 : poller_->events().size();
     // A facility of signals is not told of what this process does to its own descriptors, as
     // shutdown(2): who does so wakes us, and all that wait look again.
     if (n == -EINTR && facility_.edge_only) retry_all();
-    if (n < 0 && n != -EINTR) {
-      // Out of memory for a moment, or a fault that stays: then nothing can ever complete.
-      IOLITE_ASSERT(++failed_waits_ < 1000, "the poller cannot wait any more");
-      return;
-    }
-    failed_waits_ = 0;
-    if (n > 0) {
-      for (const poll_event& e : poller_->events()) handle(e);
-    }
+    // Out of memory for a moment, or a fault that stays: then nothing can ever complete.
+    failed_waits_ = n < 0 && n != -EINTR ? failed_waits_ + 1 : 0;
+    IOLITE_ASSERT(failed_waits_ < 1000, "the poller cannot wait any more");
   }
 
   bool reports_changes() const noexcept { return facility_.edge || facility_.edge_only; }
 
-  // --- second looks ---
-
-  static constexpr clock::duration look_after = std::chrono::milliseconds(10);
-  static constexpr std::uint8_t looks_max = 4;
-
   void doubt(slot& s, int fd) noexcept {
     s.looks = 0;
-    if (s.doubted || !reports_changes()) return;
-    if (doubted_.empty()) next_look_ = now() + look_after;
-    try {
-      doubted_.push_back(fd);
-      s.doubted = true;
-    } catch (const std::bad_alloc&) {
-      s.looks = looks_max;  // it is believed
-    }
+    if (!s.doubted && reports_changes()) s.doubted = doubted_.add(fd, now());
   }
 
-  // Looks again at those that have waited since the last time. How long until the next time; zero:
-  // somebody was ready.
+  // Looks again at those that have waited since the last time. How long the wait may be.
   clock::duration look_again() noexcept {
-    const clock::time_point t = now();
-    if (t < next_look_) return next_look_ - t;
-    next_look_ = t + look_after;
     bool found = false;
-    std::erase_if(doubted_, [&](int fd) {
+    const clock::duration next = doubted_.look(now(), [&](int fd) {
       slot& s = at(fd);
       s.doubted = (s.reader || s.writer) && s.looks < looks_max;
       if (!s.doubted) return true;
@@ -217,7 +207,7 @@ class readiness_engine final : public engine {
       if (writer && retry(*writer)) found = true;
       return false;
     });
-    return found ? clock::duration::zero() : look_after;
+    return found ? clock::duration::zero() : next;
   }
 
   void handle(const poll_event& e) noexcept {
@@ -281,8 +271,8 @@ class readiness_engine final : public engine {
   const poller_traits facility_;
   wake_descriptor wake_;
   slot_table<slot> slots_;
-  std::vector<int> doubted_;  // each at most once: never longer than the table
-  clock::time_point next_look_;
+  second_looks doubted_;  // each at most once
+  std::size_t handled_ = 0;  // of the poller's events
   int failed_waits_ = 0;  // in a row
 };
 
