@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 namespace iolite_test {
@@ -211,6 +212,9 @@ TEST_P(serve, running_out_of_descriptors_pauses_accepting) {
     full = !answers(crowd.back(), 150);
   }
   ASSERT_TRUE(full) << "the limit was not reached";
+  char byte = 0;
+  const auto looked = ::recv(crowd.back().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  ASSERT_EQ(looked, -1) << "a newcomer is turned away, where it should wait";
   const child_processes workers = children_of(server.pid());
   const auto begin = std::chrono::steady_clock::now();
   const double cpu_before = cpu_seconds(server.pid());
