@@ -21,6 +21,10 @@ void* counted(std::size_t bytes, std::align_val_t alignment) {
   if (void* p = std::aligned_alloc(a, (bytes + a - 1) / a * a)) return p;
   throw std::bad_alloc();
 }
+void* counted(std::size_t bytes, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(bytes > 0 ? bytes : 1);
+}
 void release(void* p) noexcept {
   if (p) ++releases;
   std::free(p);
@@ -32,6 +36,8 @@ void* operator new(std::size_t n) { return counted(n); }
 void* operator new[](std::size_t n) { return counted(n); }
 void* operator new(std::size_t n, std::align_val_t a) { return counted(n, a); }
 void* operator new[](std::size_t n, std::align_val_t a) { return counted(n, a); }
+void* operator new(std::size_t n, const std::nothrow_t& t) noexcept { return counted(n, t); }
+void* operator new[](std::size_t n, const std::nothrow_t& t) noexcept { return counted(n, t); }
 void operator delete(void* p) noexcept { release(p); }
 void operator delete[](void* p) noexcept { release(p); }
 void operator delete(void* p, std::size_t) noexcept { release(p); }

@@ -12,7 +12,7 @@ using namespace iolite;
 
 std::vector<std::string> model_names() {
   std::vector<std::string> out;
-  for (const model_info& m : models()) {
+  for (const model_info& m : known_models()) {
     if (m.available) out.push_back(m.model);
   }
   return out;
@@ -36,7 +36,7 @@ serve_options serve::options() const {
 }
 
 placement serve::placed() const {
-  for (const model_info& m : models()) {
+  for (const model_info& m : known_models()) {
     if (m.model == GetParam()) return m.placement;
   }
   throw std::runtime_error("no such model");

@@ -24,6 +24,7 @@ namespace iolite_test {
 
 using namespace std::chrono_literals;
 
+[[nodiscard]] const std::vector<iolite::model_info>& known_models();
 // Names of the registry: all, and those this machine allows.
 [[nodiscard]] std::vector<std::string> engine_names(bool only_available);
 
