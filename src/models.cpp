@@ -124,17 +124,24 @@ availability ask(const engine_entry& e) {
   return found;
 }
 
-struct known_availability {
+// Asked once a process: a probe makes rings, and a kernel takes its time to unmake them.
+struct known_engine {
   std::once_flag once;
   availability found;
+  std::vector<std::string> features;
 };
-std::array<known_availability, engines.size()> known;
+std::array<known_engine, engines.size()> known;
 
-const availability& availability_of(const engine_entry& e) {
+const known_engine& what_is_known(const engine_entry& e) {
   auto& k = known[static_cast<std::size_t>(&e - engines.data())];
-  std::call_once(k.once, [&] { k.found = ask(e); });
-  return k.found;
+  std::call_once(k.once, [&] {
+    k.found = ask(e);
+    if (k.found.ok) k.features = features_of(kernel::real(), e.name);
+  });
+  return k;
 }
+
+const availability& availability_of(const engine_entry& e) { return what_is_known(e).found; }
 
 struct split_name {
   std::string engine;
@@ -210,12 +217,11 @@ std::expected<model_choice, error> choose_best(const std::string& placed) {
 std::vector<model_info> list_models() {
   std::vector<model_info> out;
   for (const auto& e : engines) {
-    const availability& a = availability_of(e);
+    const auto& [once, a, features] = what_is_known(e);
     for (const placement p : placements) {
       if (cannot_work(e.name, p)) continue;
       out.push_back({std::string(e.name) + "/" + std::string(name_of(p)), std::string(e.name), p,
-                     std::string(e.shape), a.ok, a.reason,
-                     a.ok ? features_of(kernel::real(), e.name) : std::vector<std::string>()});
+                     std::string(e.shape), a.ok, a.reason, features});
     }
   }
   return out;
