@@ -32,8 +32,9 @@ class scope : private event_source {
   // Stops the program if children are left: co_await join() first.
   ~scope();
 
-  // Starts `child` now; it runs until it first waits. Throws std::system_error where it needs a
-  // thread and there is none to be had.
+  // Starts `child` now; it runs until it first waits. Where it needs a thread and there is none to be
+  // had, the scope is cancelled (its siblings might wait for it for ever) and join() throws the
+  // std::system_error.
   void spawn(task<void> child);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
@@ -54,7 +55,7 @@ class scope : private event_source {
   class join_wait;
 
   void start_here(task<void> child);  // on this thread, whatever the engine
-  void start_thread(std::unique_ptr<engine> e, task<void> child);
+  void start_thread(task<void> child);
   void child_ended(std::exception_ptr thrown) noexcept;
   void enter(operation& op) noexcept;
   void leave(operation& op) noexcept { operations_.remove(op); }

@@ -76,8 +76,16 @@ scope::scope(engine& e) noexcept : on_(e) {}
 scope::~scope() { IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()"); }
 
 void scope::spawn(task<void> child) {
-  if (auto e = on_.for_child_thread()) start_thread(std::move(e), std::move(child));
-  else start_here(std::move(child));
+  if (!on_.traits().blocking) return start_here(std::move(child));
+  try {
+    start_thread(std::move(child));
+  } catch (const std::exception&) {  // no descriptor, no thread, no memory
+    {
+      const std::lock_guard hold(lock_);
+      if (!thrown_) thrown_ = std::current_exception();
+    }
+    cancel();
+  }
 }
 
 void scope::start_here(task<void> child) {
@@ -90,9 +98,9 @@ void scope::start_here(task<void> child) {
   runner::run(*this, std::move(child));
 }
 
-void scope::start_thread(std::unique_ptr<engine> e, task<void> child) {
+void scope::start_thread(task<void> child) {
   auto record = std::make_unique<child_thread>();
-  record->on = std::move(e);
+  record->on = on_.for_child_thread();
   engine& on = *record->on;
   if (cancelled_) on.request_cancel();
   const std::lock_guard hold(lock_);

@@ -231,8 +231,9 @@ class io_uring_engine final : public engine {
 
   void enable() noexcept {
     if (enabled_) return;
-    enabled_ = true;
-    check(ring_.register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0));
+    const int r = ring_.register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+    enabled_ = r == 0;
+    check(r);
   }
 
   void submit() noexcept {

@@ -36,10 +36,13 @@ class wake_descriptor {
   }
 
   [[nodiscard]] int fd() const noexcept { return read_; }
-  // Any thread, and a signal handler. A full counter or pipe (EAGAIN) wakes as well.
+  // Any thread, and a signal handler. A lost wake-up would be a loop that sleeps for ever: a write
+  // that fails is tried again. (A full pipe, EAGAIN, wakes as well.)
   void signal() noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(os_.write(write_ >= 0 ? write_ : read_, &one, sizeof one));
+    for (int tries = 0; tries < 8; ++tries) {
+      if (os_.write(write_ >= 0 ? write_ : read_, &one, sizeof one) > 0) return;
+    }
   }
   void drain() noexcept {
     std::uint64_t counts[8];

@@ -59,7 +59,7 @@ TEST_P(engine, echo_through_tiny_socket_buffers) {
   raw_pair p = raw_tcp_pair();
   p.a.set_buffers(4608, 4608);
   p.b.set_buffers(4608, 4608);
-  expect_echo(on(), {adopt(on(), std::move(p.a), true), std::move(p.b)}, 300'000, echo);
+  expect_echo(on(), {adopt(on(), std::move(p.a), true), std::move(p.b)}, 60'000, echo);
 }
 
 TEST_P(engine, echo_when_every_receive_and_send_is_shortened_to_one_byte) {
