@@ -29,12 +29,12 @@ class scope : private event_source {
   explicit scope(engine& e) noexcept;
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
-  // Stops the program if children are left: co_await join() first.
+  // Stops the program if children are left: co_await join() first. Only an exception on its way may
+  // leave children that are threads: they are cancelled and waited for.
   ~scope();
 
-  // Starts `child` now; it runs until it first waits. Where it needs a thread and there is none to be
-  // had, the scope is cancelled (its siblings might wait for it for ever) and join() throws the
-  // std::system_error.
+  // Starts `child` now; it runs until it first waits. Throws std::system_error where it needs a
+  // thread and there is none to be had.
   void spawn(task<void> child);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.

@@ -73,19 +73,18 @@ scope::scope() : scope(engine_here()) {}
 
 scope::scope(engine& e) noexcept : on_(e) {}
 
-scope::~scope() { IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()"); }
+scope::~scope() {
+  if (!threads_.empty() &&
+      std::uncaught_exceptions() > 0) {  // spawn() found no thread, for instance
+    cancel();
+    join_threads();
+  }
+  IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()");
+}
 
 void scope::spawn(task<void> child) {
-  if (!on_.traits().blocking) return start_here(std::move(child));
-  try {
-    start_thread(std::move(child));
-  } catch (const std::exception&) {  // no descriptor, no thread, no memory
-    {
-      const std::lock_guard hold(lock_);
-      if (!thrown_) thrown_ = std::current_exception();
-    }
-    cancel();
-  }
+  if (on_.traits().blocking) start_thread(std::move(child));
+  else start_here(std::move(child));
 }
 
 void scope::start_here(task<void> child) {

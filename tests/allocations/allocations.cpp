@@ -72,7 +72,8 @@ task<> repeat(stream peer, exchange once, std::uint64_t& allocated) {
   allocated = allocations + releases - before;
 }
 
-task<> converse(stream_pair pair, task<> (*server)(stream), exchange once, std::uint64_t& allocated) {
+task<> converse(stream_pair pair, task<> (*server)(stream), exchange once,
+                std::uint64_t& allocated) {
   scope children;
   children.spawn(server(std::move(pair.a)));
   children.spawn(repeat(std::move(pair.b), once, allocated));
@@ -101,8 +102,16 @@ task<bool> ping_of_16_kib(stream& peer) {
   co_return got.has_value();
 }
 
-#define EVENT_LOOPS_ONLY() \
-  if (traits().blocking) GTEST_SKIP() << "each task has a thread there, with free lists of its own"
+// So that a frame used after its end is found, the sanitizer's build takes each from the heap.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool frames_are_reused = false;
+#else
+constexpr bool frames_are_reused = true;
+#endif
+
+#define EVENT_LOOPS_ONLY()                                                                         \
+  if (!frames_are_reused) GTEST_SKIP() << "no free lists under the address sanitizer";             \
+  if (traits().blocking) GTEST_SKIP() << "each task has a thread there"
 
 TEST_P(engine, an_echo_round_trip_over_tcp_allocates_nothing) {
   EVENT_LOOPS_ONLY();

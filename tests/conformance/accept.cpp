@@ -67,7 +67,7 @@ TEST_P(engine, accept_over_unix_and_the_path_goes_with_the_listener) {
   listener l = open_listener(on(), "unix:" + path);
   send_one(l.local(), "hello");
   EXPECT_EQ(run(accept_and_receive(l)).value_or("error"), "hello");
-  struct stat unused {};
+  struct stat unused{};
   EXPECT_EQ(::stat(path.c_str(), &unused), 0);
   l.close();
   EXPECT_NE(::stat(path.c_str(), &unused), 0);
@@ -99,7 +99,8 @@ TEST_P(engine, a_port_in_use_gives_one_line_that_names_it) {
   auto made = listener::open(on(), taken.address());
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code, std::errc::address_in_use);
-  EXPECT_NE(made.error().message.find(std::to_string(taken.address().port())), std::string::npos) << made.error().message;
+  EXPECT_NE(made.error().message.find(std::to_string(taken.address().port())), std::string::npos)
+      << made.error().message;
   EXPECT_EQ(made.error().message.find('\n'), std::string::npos);
 }
 
@@ -167,7 +168,8 @@ TEST_P(engine, many_accepts_from_one_queue) {
 }
 
 TEST_P(engine, closing_a_listener_ends_a_pending_accept) {
-  if (traits().blocking) GTEST_SKIP() << "two tasks may not share a listener where each has a thread";
+  if (traits().blocking)
+    GTEST_SKIP() << "two tasks may not share a listener where each has a thread";
   listener l = open_listener(on());
   struct bodies {
     static task<> child(listener& from, outcome& out) {

@@ -8,8 +8,8 @@ namespace {
 
 using namespace iolite;
 
-// Gives a task that waits for ever by one kind of operation, and writes how that ended. What it needs
-// is kept in `kept`, which outlives it.
+// Gives a task that waits for ever by one kind of operation, and writes how that ended. What it
+// needs is kept in `kept`, which outlives it.
 struct waiting_kind {
   const char* name;
   task<> (*start)(iolite::engine& on, std::vector<std::shared_ptr<void>>& kept, outcome& out);
@@ -83,9 +83,10 @@ constexpr waiting_kind kinds[] = {
      [](iolite::engine&, kept_things& kept, outcome& out) {
        return connecting(keep<full_listener>(kept).listening.address(), out);
      }},
-    {"sleep", [](iolite::engine&, kept_things&, outcome& out) { return sleeping(std::chrono::hours(1), out); }},
-    {"event",
-     [](iolite::engine&, kept_things& kept, outcome& out) { return waiting(keep<event>(kept), out); }},
+    {"sleep", [](iolite::engine&, kept_things&,
+                 outcome& out) { return sleeping(std::chrono::hours(1), out); }},
+    {"event", [](iolite::engine&, kept_things& kept,
+                 outcome& out) { return waiting(keep<event>(kept), out); }},
     {"channel_receive",
      [](iolite::engine&, kept_things& kept, outcome& out) {
        return channel_receiving(keep<channel<int>>(kept, 1U), out);
@@ -219,7 +220,8 @@ TEST_P(engine, a_scope_that_is_cancelled_cancels_later_operations_too) {
 
 TEST_P(engine, cancel_of_one_scope_leaves_the_others_alone) {
   struct bodies {
-    static task<> all(stream one, stream two, raw_socket& second, outcome& first_out, outcome& second_out) {
+    static task<> all(stream one, stream two, raw_socket& second, outcome& first_out,
+                      outcome& second_out) {
       scope a;
       scope b;
       a.spawn(receiving(std::move(one), first_out));
@@ -244,7 +246,8 @@ TEST_P(engine, cancel_of_a_hundred_children_ends_them_all) {
   struct bodies {
     static task<> all(std::vector<half_pair>& pairs, std::vector<outcome>& out) {
       scope s;
-      for (std::size_t i = 0; i < pairs.size(); ++i) s.spawn(receiving(std::move(pairs[i].ours), out[i]));
+      for (std::size_t i = 0; i < pairs.size(); ++i)
+        s.spawn(receiving(std::move(pairs[i].ours), out[i]));
       co_await let_others_run();
       s.cancel();
       co_await s.join();

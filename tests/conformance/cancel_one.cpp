@@ -7,8 +7,9 @@ namespace {
 using namespace iolite;
 
 // Where each task has a thread, only the task itself could call cancel(), and it waits.
-#define ONE_THREAD_ONLY() \
-  if (traits().blocking) GTEST_SKIP() << "engine::cancel() is for the engine's thread, which waits here"
+#define ONE_THREAD_ONLY()                                                                          \
+  if (traits().blocking)                                                                           \
+  GTEST_SKIP() << "engine::cancel() is for the engine's thread, which waits here"
 
 TEST_P(engine, cancel_of_an_operation_before_it_starts_is_latched) {
   struct body {

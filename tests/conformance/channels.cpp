@@ -187,7 +187,8 @@ TEST_P(engine, cancelled_sends_and_receives_lose_nothing) {
       const auto v = co_await c.receive();
       if (v) received.push_back(*v);
     }
-    static task<> round(channel<int>& c, int i, std::vector<int>& sent, std::vector<int>& received) {
+    static task<> round(channel<int>& c, int i, std::vector<int>& sent,
+                        std::vector<int>& received) {
       std::vector<int> sent_now[2];
       std::vector<int> received_now[2];
       scope senders;

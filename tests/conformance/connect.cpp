@@ -66,7 +66,8 @@ TEST_P(engine, connect_where_nobody_listens_is_refused) {
 }
 
 TEST_P(engine, connect_without_a_limit_where_nobody_listens_is_refused) {
-  EXPECT_EQ(run(try_connect(unused_address(), iolite::clock::duration::max())), std::errc::connection_refused);
+  EXPECT_EQ(run(try_connect(unused_address(), iolite::clock::duration::max())),
+            std::errc::connection_refused);
 }
 
 TEST_P(engine, connect_to_a_missing_unix_path_says_so) {

@@ -158,16 +158,19 @@ TEST_P(engine, the_earliest_deadline_ends_first) {
       while (const auto ms = done.try_receive()) order.push_back(*ms);
     }
   };
-  if (traits().blocking) GTEST_SKIP() << "which of several threads wakes first is the scheduler's choice";
+  if (traits().blocking)
+    GTEST_SKIP() << "which of several threads wakes first is the scheduler's choice";
   std::vector<int> order;
   run(bodies::all(order));
   EXPECT_EQ(order, (std::vector{30, 60, 90, 120, 150}));
 }
 
 TEST_P(engine, ten_thousand_timers_end_in_order_and_none_early) {
-  if (traits().blocking) GTEST_SKIP() << "ten thousand tasks are ten thousand threads on a blocking engine";
+  if (traits().blocking)
+    GTEST_SKIP() << "ten thousand tasks are ten thousand threads on a blocking engine";
   struct bodies {
-    static task<> one(iolite::clock::time_point until, std::vector<iolite::clock::time_point>& order, int& early) {
+    static task<> one(iolite::clock::time_point until,
+                      std::vector<iolite::clock::time_point>& order, int& early) {
       const auto r = co_await sleep_until(until);
       EXPECT_TRUE(r);
       if (iolite::clock::now() < until) ++early;
@@ -218,11 +221,13 @@ TEST_P(engine, a_deadline_in_ten_years_can_be_cancelled) {
 TEST_P(engine, a_receive_with_a_deadline_in_ten_years_receives) {
   half_pair pair = unix_half(on());
   std::thread peer([&] { pair.theirs.send_all("at last"); });
-  EXPECT_EQ(run(receive_within(pair.ours, std::chrono::hours(24 * 3650))).value_or("error"), "at last");
+  EXPECT_EQ(run(receive_within(pair.ours, std::chrono::hours(24 * 3650))).value_or("error"),
+            "at last");
   peer.join();
 }
 
-// The bytes come at about the deadline, from another thread: the receive gets them or the next does.
+// The bytes come at about the deadline, from another thread: the receive gets them or the next
+// does.
 TEST_P(engine, bytes_that_race_with_a_timeout_are_never_lost) {
   constexpr int rounds = 400;
   half_pair pair = unix_half(on());
@@ -238,7 +243,8 @@ TEST_P(engine, bytes_that_race_with_a_timeout_are_never_lost) {
     }
   });
   struct body {
-    static task<> check(stream& from, std::atomic<std::int64_t>& due, std::string& all, int& timeouts) {
+    static task<> check(stream& from, std::atomic<std::int64_t>& due, std::string& all,
+                        int& timeouts) {
       for (int i = 0; i < rounds; ++i) {
         const auto limit = std::chrono::microseconds(200 + i % 50 * 20);
         const auto spread = std::chrono::microseconds(i % 7 * 20 - 60);
@@ -272,9 +278,11 @@ TEST_P(engine, leased_bytes_that_race_with_a_timeout_are_never_lost) {
         const char byte = static_cast<char>('a' + i % 26);
         if (i % 2) pair.theirs.send_all({&byte, 1});
         for (int attempt = 0; attempt < 2; ++attempt) {
-          auto got = co_await (pair.ours.recv_lease() | within{attempt == 0 ? iolite::clock::duration(1us) : 10s});
+          auto got = co_await (pair.ours.recv_lease() |
+                               within{attempt == 0 ? iolite::clock::duration(1us) : 10s});
           if (got) {
-            all += std::string(reinterpret_cast<const char*>(got->bytes().data()), got->bytes().size());
+            all += std::string(reinterpret_cast<const char*>(got->bytes().data()),
+                               got->bytes().size());
             break;
           }
           EXPECT_EQ(got.error(), std::errc::timed_out);

@@ -36,7 +36,8 @@ std::vector<std::string> cells_of(const std::string& line) {
 }
 
 // Rows by the name of the engine; empty when there is no such table.
-std::map<std::string, std::vector<std::string>> documented_traits(const std::filesystem::path& file) {
+std::map<std::string, std::vector<std::string>>
+documented_traits(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::map<std::string, std::vector<std::string>> rows;
   bool inside = false;
@@ -44,7 +45,8 @@ std::map<std::string, std::vector<std::string>> documented_traits(const std::fil
     const std::vector<std::string> cells = cells_of(line);
     if (cells.size() >= 4 && cells[0] == "engine" && cells[1] == "blocking") inside = true;
     else if (inside && (line.empty() || line[0] != '|')) break;
-    else if (inside && cells.size() >= 4 && cells[0].find("---") == std::string::npos) rows[cells[0]] = cells;
+    else if (inside && cells.size() >= 4 && cells[0].find("---") == std::string::npos)
+      rows[cells[0]] = cells;
   }
   return rows;
 }
@@ -53,14 +55,16 @@ TEST_P(engine, what_differs_is_what_the_documentation_says) {
   const std::filesystem::path file = std::filesystem::path(IOLITE_SOURCE_DIR) / "docs/semantics.md";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " does not exist";
   const auto rows = documented_traits(file);
-  ASSERT_FALSE(rows.empty()) << "no table headed | engine | blocking | picks buffer | descriptor limit |";
+  ASSERT_FALSE(rows.empty())
+      << "no table headed | engine | blocking | picks buffer | descriptor limit |";
   const auto row = rows.find(GetParam());
   ASSERT_NE(row, rows.end()) << GetParam() << " has no row";
   const iolite::engine_traits t = traits();
   EXPECT_EQ(row->second[1], t.blocking ? "yes" : "no");
   EXPECT_EQ(row->second[2], t.picks_buffer ? "yes" : "no");
   const std::string limit = row->second[3];
-  if (t.fd_limit == 0) EXPECT_TRUE(limit == "no" || limit == "none" || limit == "0" || limit == "-") << limit;
+  if (t.fd_limit == 0)
+    EXPECT_TRUE(limit == "no" || limit == "none" || limit == "0" || limit == "-") << limit;
   else {
     EXPECT_EQ(limit, std::to_string(t.fd_limit));
   }

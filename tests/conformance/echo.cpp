@@ -26,13 +26,17 @@ void expect_echo(iolite::engine& on, half_pair pair, std::size_t size, task<> (*
   EXPECT_TRUE(received == sent) << "bytes differ";
 }
 
-TEST_P(engine, echo_of_nothing_is_the_end_of_the_stream) { expect_echo(on(), tcp_half(on()), 0, echo); }
+TEST_P(engine, echo_of_nothing_is_the_end_of_the_stream) {
+  expect_echo(on(), tcp_half(on()), 0, echo);
+}
 TEST_P(engine, echo_of_one_byte) { expect_echo(on(), tcp_half(on()), 1, echo); }
 TEST_P(engine, echo_of_64_bytes_over_unix) { expect_echo(on(), unix_half(on()), 64, echo); }
 TEST_P(engine, echo_of_the_size_of_the_buffer) { expect_echo(on(), tcp_half(on()), 16384, echo); }
 TEST_P(engine, echo_of_one_more_than_the_buffer) { expect_echo(on(), tcp_half(on()), 16385, echo); }
 TEST_P(engine, echo_of_1_mib_is_byte_exact) { expect_echo(on(), tcp_half(on()), 1 << 20, echo); }
-TEST_P(engine, echo_of_1_mib_over_unix_is_byte_exact) { expect_echo(on(), unix_half(on()), 1 << 20, echo); }
+TEST_P(engine, echo_of_1_mib_over_unix_is_byte_exact) {
+  expect_echo(on(), unix_half(on()), 1 << 20, echo);
+}
 TEST_P(engine, echo_of_64_mib_is_byte_exact) { expect_echo(on(), tcp_half(on()), 64 << 20, echo); }
 TEST_P(engine, echo_of_1_mib_by_leases_is_byte_exact) {
   expect_echo(on(), tcp_half(on()), 1 << 20, echo_leases);

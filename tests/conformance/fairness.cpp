@@ -11,7 +11,8 @@ using namespace iolite;
 // A flooder whose receives never wait, and fifty polite peers with one request each. On one thread
 // each of them is served within a bounded number of the flooder's turns.
 TEST_P(engine, a_flooding_peer_does_not_starve_fifty_others) {
-  if (traits().blocking) GTEST_SKIP() << "the scheduler is fair to threads; nothing of the engine's";
+  if (traits().blocking)
+    GTEST_SKIP() << "the scheduler is fair to threads; nothing of the engine's";
   struct state {
     std::uint64_t flooder_turns = 0;
     std::vector<std::uint64_t> answered_at;

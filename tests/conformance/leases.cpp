@@ -126,7 +126,8 @@ TEST_P(engine, a_leased_receive_that_times_out_leaves_the_stream_good) {
 }
 
 TEST_P(engine, a_connection_that_waits_holds_no_buffer) {
-  if (traits().blocking) GTEST_SKIP() << "three hundred tasks are as many threads, each with a pool";
+  if (traits().blocking)
+    GTEST_SKIP() << "three hundred tasks are as many threads, each with a pool";
   constexpr std::size_t count = buffer_pool::buffers + 44;
   struct bodies {
     static task<> one(stream& s, int& ended) {

@@ -46,7 +46,8 @@ TEST_P(engine, offload_throws_what_the_call_threw) {
   struct body {
     static task<std::string> check() {
       try {
-        const auto r = co_await offload([]() -> int { throw std::runtime_error("from the helper"); });
+        const auto r =
+            co_await offload([]() -> int { throw std::runtime_error("from the helper"); });
         EXPECT_TRUE(r);
       } catch (const std::runtime_error& e) {
         co_return e.what();

@@ -21,7 +21,9 @@ error refusal_of(serve_options o) {
   return r.error();
 }
 
-bool mentions(const error& e, std::string_view words) { return e.message.find(words) != std::string::npos; }
+bool mentions(const error& e, std::string_view words) {
+  return e.message.find(words) != std::string::npos;
+}
 
 TEST(serve_refuses, blocking_with_everyone_on_one_thread) {
   const error e = refusal_of({.model = "blocking/shared"});
@@ -30,7 +32,8 @@ TEST(serve_refuses, blocking_with_everyone_on_one_thread) {
 }
 
 TEST(serve_refuses, processes_for_a_handler_that_shares_memory) {
-  for (const char* model : {"poll/process", "poll/prefork", "blocking/process", "blocking/prefork"}) {
+  for (const char* model :
+       {"poll/process", "poll/prefork", "blocking/process", "blocking/prefork"}) {
     const error e = refusal_of({.model = model, .shares_memory = true});
     EXPECT_EQ(e.code, std::errc::invalid_argument);
     EXPECT_TRUE(mentions(e, model)) << e.message;
@@ -62,7 +65,8 @@ TEST_P(serve, a_port_in_use_is_one_line_that_names_it) {
   o.listen = {taken.address().to_string()};
   served server(echo, o);
   EXPECT_FALSE(server.listening());
-  EXPECT_NE(server.error().find(std::to_string(taken.address().port())), std::string::npos) << server.error();
+  EXPECT_NE(server.error().find(std::to_string(taken.address().port())), std::string::npos)
+      << server.error();
   EXPECT_EQ(server.wait(), 1);
 }
 

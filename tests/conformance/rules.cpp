@@ -3,8 +3,8 @@
 
 #include "backends.hpp"
 
-#include <fcntl.h>
 #include <cstdlib>
+#include <fcntl.h>
 #include <optional>
 #include <unistd.h>
 
@@ -14,7 +14,8 @@ namespace {
 using namespace iolite;
 
 TEST_P(engine, two_receives_on_one_stream_stop_the_program) {
-  if (traits().blocking) GTEST_SKIP() << "a waiting receive holds its thread: there is no second one";
+  if (traits().blocking)
+    GTEST_SKIP() << "a waiting receive holds its thread: there is no second one";
   struct bodies {
     static task<> child(stream& from) {
       const auto r = co_await receive(from);
@@ -27,11 +28,13 @@ TEST_P(engine, two_receives_on_one_stream_stop_the_program) {
       co_await s.join();
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    half_pair pair = unix_half(*e);
-    e->run(bodies::all(pair.ours));
-  }, "receive");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        half_pair pair = unix_half(*e);
+        e->run(bodies::all(pair.ours));
+      },
+      "receive");
 }
 
 TEST_P(engine, two_sends_on_one_stream_stop_the_program) {
@@ -48,16 +51,19 @@ TEST_P(engine, two_sends_on_one_stream_stop_the_program) {
       co_await s.join();
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    half_pair pair = unix_half(*e);
-    const std::string big = pattern(8 << 20);
-    e->run(bodies::all(pair.ours, big));
-  }, "send");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        half_pair pair = unix_half(*e);
+        const std::string big = pattern(8 << 20);
+        e->run(bodies::all(pair.ours, big));
+      },
+      "send");
 }
 
 TEST_P(engine, two_accepts_on_one_listener_stop_the_program) {
-  if (traits().blocking) GTEST_SKIP() << "a waiting accept holds its thread: there is no second one";
+  if (traits().blocking)
+    GTEST_SKIP() << "a waiting accept holds its thread: there is no second one";
   struct bodies {
     static task<> child(listener& from) {
       const auto r = co_await from.accept();
@@ -70,13 +76,15 @@ TEST_P(engine, two_accepts_on_one_listener_stop_the_program) {
       co_await s.join();
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    raw_listener raw;
-    set_nonblocking(raw.fd(), true);
-    listener l = listener::adopt(*e, raw.release());
-    e->run(bodies::all(l));
-  }, "accept");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        raw_listener raw;
+        set_nonblocking(raw.fd(), true);
+        listener l = listener::adopt(*e, raw.release());
+        e->run(bodies::all(l));
+      },
+      "accept");
 }
 
 TEST_P(engine, a_scope_left_unjoined_stops_the_program) {
@@ -88,14 +96,17 @@ TEST_P(engine, a_scope_left_unjoined_stops_the_program) {
       co_return;
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    e->run(bodies::all());
-  }, "join");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        e->run(bodies::all());
+      },
+      "join");
 }
 
 TEST_P(engine, destroying_a_task_that_waits_stops_the_program) {
-  if (traits().blocking) GTEST_SKIP() << "the task that waits holds the thread that would destroy it";
+  if (traits().blocking)
+    GTEST_SKIP() << "the task that waits holds the thread that would destroy it";
   // A coroutine nobody owns starts the task, so that the test can destroy it half-way.
   struct bodies {
     static task<> waits() {
@@ -113,12 +124,14 @@ TEST_P(engine, destroying_a_task_that_waits_stops_the_program) {
       co_await s.join();
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    std::optional<task<>> child;
-    child.emplace(bodies::waits());
-    e->run(bodies::all(child));
-  }, "frame");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        std::optional<task<>> child;
+        child.emplace(bodies::waits());
+        e->run(bodies::all(child));
+      },
+      "frame");
 }
 
 TEST_P(engine, a_pool_destroyed_before_its_leases_stops_the_program) {
@@ -128,14 +141,16 @@ TEST_P(engine, a_pool_destroyed_before_its_leases_stops_the_program) {
       co_return std::move(*got);
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    half_pair pair = unix_half(*e);
-    pair.theirs.send_all("x");
-    const lease kept = e->run(body::take(pair.ours));
-    pair.ours.close();
-    e.reset();
-  }, "lease");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        half_pair pair = unix_half(*e);
+        pair.theirs.send_all("x");
+        const lease kept = e->run(body::take(pair.ours));
+        pair.ours.close();
+        e.reset();
+      },
+      "lease");
 }
 
 TEST_P(engine, run_within_run_stops_the_program) {
@@ -146,10 +161,12 @@ TEST_P(engine, run_within_run_stops_the_program) {
       co_return;
     }
   };
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    e->run(bodies::all());
-  }, "run");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        e->run(bodies::all());
+      },
+      "run");
 }
 
 // An engine does not survive fork(2); the parent's goes on.
@@ -191,21 +208,23 @@ TEST_P(engine, a_child_of_fork_may_make_an_engine_of_its_own) {
 }
 
 TEST_P(engine, another_thread_that_runs_the_engine_stops_the_program) {
-  expect_stops([name = GetParam()] {
-    auto e = new_engine(name);
-    outcome out;
-    e->run(sleeping(0ms, out));
-    struct thread_body {
-      static void* go(void* engine_of_other) {
-        outcome inner;
-        static_cast<iolite::engine*>(engine_of_other)->run(sleeping(0ms, inner));
-        return nullptr;
-      }
-    };
-    pthread_t other{};
-    pthread_create(&other, nullptr, thread_body::go, e.get());
-    pthread_join(other, nullptr);
-  }, "thread");
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        outcome out;
+        e->run(sleeping(0ms, out));
+        struct thread_body {
+          static void* go(void* engine_of_other) {
+            outcome inner;
+            static_cast<iolite::engine*>(engine_of_other)->run(sleeping(0ms, inner));
+            return nullptr;
+          }
+        };
+        pthread_t other{};
+        pthread_create(&other, nullptr, thread_body::go, e.get());
+        pthread_join(other, nullptr);
+      },
+      "thread");
 }
 
 }  // namespace

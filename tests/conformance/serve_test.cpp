@@ -42,9 +42,13 @@ placement serve::placed() const {
   throw std::runtime_error("no such model");
 }
 
-bool serve::has_children() const { return placed() == placement::process || placed() == placement::prefork; }
+bool serve::has_children() const {
+  return placed() == placement::process || placed() == placement::prefork;
+}
 
-engine_traits serve::traits() const { return new_engine(GetParam().substr(0, GetParam().find('/')))->traits(); }
+engine_traits serve::traits() const {
+  return new_engine(GetParam().substr(0, GetParam().find('/')))->traits();
+}
 
 void expect_echo(const raw_socket& peer, const std::string& text) {
   EXPECT_TRUE(peer.send_all(text));

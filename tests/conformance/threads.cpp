@@ -140,8 +140,8 @@ TEST_P(engine, a_storm_of_signals_loses_no_byte_and_ends_no_wait_early) {
     }
     pair.theirs.half_close();
   });
-  struct sigaction act {};
-  struct sigaction before {};
+  struct sigaction act{};
+  struct sigaction before{};
   act.sa_handler = count_alarm;
   sigaction(SIGALRM, &act, &before);
   const itimerval fast{{0, 1000}, {0, 1000}};
@@ -172,7 +172,8 @@ TEST_P(engine, the_signal_mask_is_the_same_after_the_engine_ends) {
   }
   sigset_t after;
   pthread_sigmask(SIG_SETMASK, nullptr, &after);
-  for (int s = 1; s < SIGRTMAX; ++s) EXPECT_EQ(sigismember(&before, s), sigismember(&after, s)) << s;
+  for (int s = 1; s < SIGRTMAX; ++s)
+    EXPECT_EQ(sigismember(&before, s), sigismember(&after, s)) << s;
 }
 
 TEST_P(engine, a_hundred_engines_one_after_the_other_leave_nothing_behind) {

@@ -101,7 +101,8 @@ TEST_P(engine, receive_all_waits_until_the_buffer_is_full) {
   half_pair pair = tcp_half(on());
   const std::string all = pattern(200'000);
   std::thread writer([&] {
-    for (std::size_t at = 0; at < all.size(); at += 777) pair.theirs.send_all(std::string_view(all).substr(at, 777));
+    for (std::size_t at = 0; at < all.size(); at += 777)
+      pair.theirs.send_all(std::string_view(all).substr(at, 777));
   });
   const auto got = run(receive_exactly(pair.ours, all.size()));
   writer.join();
@@ -210,7 +211,8 @@ TEST_P(engine, both_directions_of_one_stream_at_once) {
       const auto r = co_await receive_until_end(from);
       out = r.value_or("error");
     }
-    static task<> all(stream_pair& p, const std::string& ab, const std::string& ba, std::string& at_a, std::string& at_b) {
+    static task<> all(stream_pair& p, const std::string& ab, const std::string& ba,
+                      std::string& at_a, std::string& at_b) {
       scope children;
       children.spawn(write(p.a, ab));
       children.spawn(write(p.b, ba));

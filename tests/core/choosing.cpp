@@ -29,7 +29,8 @@ TEST_F(choosing, an_engine_alone_has_a_usual_placement) {
 }
 
 TEST_F(choosing, a_name_with_a_placement_is_taken_as_it_is) {
-  for (const char* name : {"poll/shared", "poll/thread", "poll/process", "poll/pool", "poll/prefork", "blocking/pool"}) {
+  for (const char* name : {"poll/shared", "poll/thread", "poll/process", "poll/pool",
+                           "poll/prefork", "blocking/pool"}) {
     const auto c = choose(name);
     ASSERT_TRUE(c) << c.error().message;
     EXPECT_EQ(c->model, name);
@@ -52,7 +53,8 @@ TEST_F(choosing, auto_takes_the_best_that_is_there) {
   ASSERT_TRUE(c);
   for (const char* better : {"io_uring", "epoll", "kqueue", "poll", "select"}) {
     if (c->engine == better) break;
-    EXPECT_FALSE(available(better).ok) << better << " is better than " << c->engine << ": " << c->why;
+    EXPECT_FALSE(available(better).ok)
+        << better << " is better than " << c->engine << ": " << c->why;
   }
 }
 
@@ -89,7 +91,8 @@ TEST_F(choosing, an_empty_variable_is_no_variable) {
 }
 
 TEST_F(choosing, wrong_names_are_refused_with_the_right_ones) {
-  for (const char* name : {"", "telepathy", "poll/nowhere", "/shared", "poll/shared/more", "POLL", " poll"}) {
+  for (const char* name :
+       {"", "telepathy", "poll/nowhere", "/shared", "poll/shared/more", "POLL", " poll"}) {
     const auto c = choose(name);
     EXPECT_FALSE(c) << "'" << name << "' means " << (c ? c->model : "");
     if (c) continue;
@@ -118,7 +121,8 @@ TEST_F(choosing, the_list_of_models_is_sound) {
   for (const model_info& m : models()) {
     EXPECT_TRUE(seen.insert(m.model).second) << m.model << " is listed twice";
     EXPECT_EQ(m.model, m.engine + "/" + std::string(name_of(m.placement)));
-    EXPECT_TRUE(m.shape == "blocking" || m.shape == "readiness" || m.shape == "completion") << m.shape;
+    EXPECT_TRUE(m.shape == "blocking" || m.shape == "readiness" || m.shape == "completion")
+        << m.shape;
     EXPECT_EQ(m.available, m.reason.empty()) << m.reason;
   }
   EXPECT_TRUE(seen.contains("blocking/thread"));

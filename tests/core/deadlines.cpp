@@ -12,7 +12,9 @@ namespace {
 using namespace iolite;
 using namespace std::chrono_literals;
 
-clock::time_point at(clock::duration since_start) { return clock::time_point(1'000h) + since_start; }
+clock::time_point at(clock::duration since_start) {
+  return clock::time_point(1'000h) + since_start;
+}
 
 // An operation that only has a deadline.
 std::unique_ptr<operation> due(clock::time_point when) {
@@ -29,8 +31,10 @@ TEST(deadlines, an_empty_wheel_has_nothing_to_wait_for) {
 }
 
 TEST(deadlines, never_early_and_at_most_a_tick_late) {
-  for (const clock::duration length : {clock::duration(1ns), clock::duration(65us), clock::duration(66us), clock::duration(1ms),
-                                       clock::duration(4200us), clock::duration(300ms), clock::duration(20s), clock::duration(2h)}) {
+  for (const clock::duration length :
+       {clock::duration(1ns), clock::duration(65us), clock::duration(66us), clock::duration(1ms),
+        clock::duration(4200us), clock::duration(300ms), clock::duration(20s),
+        clock::duration(2h)}) {
     deadlines wheel;
     EXPECT_EQ(wheel.expired(at(0s)), nullptr);
     const auto op = due(at(length));
@@ -145,7 +149,8 @@ TEST(deadlines, random_play_never_expires_early_and_loses_nothing) {
   for (int step = 0; step < 50'000; ++step) {
     const auto r = random() % 10;
     if (r < 6) {
-      const auto length = clock::duration(static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 44))));
+      const auto length = clock::duration(
+          static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 44))));
       live.push_back(due(at(now + length)));
       wheel.add(*live.back());
       ++added;
@@ -156,15 +161,18 @@ TEST(deadlines, random_play_never_expires_early_and_loses_nothing) {
       live.pop_back();
       ++gone;
     } else {
-      now += clock::duration(static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 38))));
+      now += clock::duration(
+          static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 38))));
       while (operation* op = wheel.expired(at(now))) {
         EXPECT_LE(op->deadline, at(now));
-        const auto it = std::find_if(live.begin(), live.end(), [&](const auto& l) { return l.get() == op; });
+        const auto it =
+            std::find_if(live.begin(), live.end(), [&](const auto& l) { return l.get() == op; });
         ASSERT_NE(it, live.end()) << "expired twice";
         live.erase(it);
         ++gone;
       }
-      for (const auto& l : live) ASSERT_GT(l->deadline + deadlines::tick, at(now)) << "one was forgotten";
+      for (const auto& l : live)
+        ASSERT_GT(l->deadline + deadlines::tick, at(now)) << "one was forgotten";
     }
     ASSERT_EQ(wheel.size(), live.size());
     ASSERT_EQ(added - gone, live.size());

@@ -60,9 +60,27 @@ TEST(endpoint, localhost_is_this_machine) {
 
 // Each message shows a form that is right.
 TEST(endpoint, bad_ones_are_refused_with_what_would_be_right) {
-  for (const char* text : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:port", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:70 00",
-                           "127.0.0.1:7000x", "256.0.0.1:1", "1.2.3:1x", "::1:7000", "[::1]", "[::1]:", "[::1:7000", "[nonsense]:1",
-                           "unix:", "nonsense", "http://127.0.0.1:80", "127.0.0.1:+1", "127.0.0.1: 1"}) {
+  for (const char* text : {"",
+                           ":",
+                           "127.0.0.1",
+                           "127.0.0.1:",
+                           "127.0.0.1:port",
+                           "127.0.0.1:65536",
+                           "127.0.0.1:-1",
+                           "127.0.0.1:70 00",
+                           "127.0.0.1:7000x",
+                           "256.0.0.1:1",
+                           "1.2.3:1x",
+                           "::1:7000",
+                           "[::1]",
+                           "[::1]:",
+                           "[::1:7000",
+                           "[nonsense]:1",
+                           "unix:",
+                           "nonsense",
+                           "http://127.0.0.1:80",
+                           "127.0.0.1:+1",
+                           "127.0.0.1: 1"}) {
     SCOPED_TRACE(text);
     const auto e = endpoint::parse(text);
     if (e) {
@@ -72,8 +90,9 @@ TEST(endpoint, bad_ones_are_refused_with_what_would_be_right) {
     EXPECT_TRUE(e.error().code);
     const std::string& m = e.error().message;
     EXPECT_EQ(m.find('\n'), std::string::npos);
-    EXPECT_TRUE(m.find("127.0.0.1:") != std::string::npos || m.find("unix:/") != std::string::npos ||
-                m.find("65535") != std::string::npos || m.find("[::1]:") != std::string::npos)
+    EXPECT_TRUE(m.find("127.0.0.1:") != std::string::npos ||
+                m.find("unix:/") != std::string::npos || m.find("65535") != std::string::npos ||
+                m.find("[::1]:") != std::string::npos)
         << "no right form in: " << m;
   }
 }
@@ -83,7 +102,8 @@ TEST(endpoint, a_unix_path_that_is_too_long_is_refused) {
   EXPECT_TRUE(endpoint::parse("unix:" + longest));
   const auto e = endpoint::parse("unix:" + longest + "x");
   ASSERT_FALSE(e);
-  EXPECT_NE(e.error().message.find("10"), std::string::npos) << "it names the limit: " << e.error().message;
+  EXPECT_NE(e.error().message.find("10"), std::string::npos)
+      << "it names the limit: " << e.error().message;
 }
 
 TEST(endpoint, the_path_of_a_unix_endpoint) {

@@ -25,8 +25,8 @@ TEST(operation, prints_what_it_wants_and_how_far_it_is) {
 
 TEST(operation, prints_each_kind_by_its_name) {
   std::set<std::string> names;
-  for (const op_kind k : {op_kind::accept, op_kind::connect, op_kind::recv, op_kind::send, op_kind::ready, op_kind::sleep,
-                          op_kind::event}) {
+  for (const op_kind k : {op_kind::accept, op_kind::connect, op_kind::recv, op_kind::send,
+                          op_kind::ready, op_kind::sleep, op_kind::event}) {
     operation op;
     op.kind = k;
     EXPECT_TRUE(to_string(op, now).starts_with(name_of(k)));

@@ -6,18 +6,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int use_from_c(const char *facility, const char **where);
+int use_from_c(const char* facility, const char** where);
 
-#define MUST(condition)      \
-  do {                       \
-    if (!(condition)) {      \
-      *where = #condition;   \
-      return 0;              \
-    }                        \
+#define MUST(condition)                                                                            \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      *where = #condition;                                                                         \
+      return 0;                                                                                    \
+    }                                                                                              \
   } while (0)
 
-int use_from_c(const char *facility, const char **where) {
-  iolite_selector *s = NULL;
+int use_from_c(const char* facility, const char** where) {
+  iolite_selector* s = NULL;
   iolite_ready out[4];
   int two[2], data = 7;
   MUST(iolite_selector_open("nonsense", &s) == -EINVAL && s == NULL);

@@ -18,7 +18,7 @@ namespace iolite {
 class faulty;
 struct fault;
 class kernel;
-}
+}  // namespace iolite
 
 namespace iolite_test {
 
@@ -30,7 +30,8 @@ using namespace std::chrono_literals;
 
 // Throws std::runtime_error with the library's message when there is none to be had.
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);
-[[nodiscard]] std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name);
+[[nodiscard]] std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os,
+                                                         const std::string& name);
 
 class engine : public testing::TestWithParam<std::string> {
  public:

@@ -14,21 +14,25 @@ namespace iolite_test {
 namespace {
 
 // Between the two processes: a word, a blank, and the rest of the line.
-[[noreturn]] void run_server(const iolite::handler& h, iolite::serve_options options, const raw_socket& tell) {
+[[noreturn]] void run_server(const iolite::handler& h, iolite::serve_options options,
+                             const raw_socket& tell) {
   ::alarm(60);
-  options.on_listening = [&tell](const iolite::model_choice&, const std::vector<iolite::endpoint>& at) {
+  options.on_listening = [&tell](const iolite::model_choice&,
+                                 const std::vector<iolite::endpoint>& at) {
     std::string lines;
     for (const iolite::endpoint& e : at) lines += "address " + e.to_string() + "\n";
     tell.send_all(lines + "listening \n");
   };
-  options.log = [&tell](std::string_view line) { tell.send_all("log " + std::string(line) + "\n"); };
+  options.log = [&tell](std::string_view line) {
+    tell.send_all("log " + std::string(line) + "\n");
+  };
   const auto r = iolite::serve(h, options);
   if (!r) {
     tell.send_all("error " + r.error().message + "\n");
   } else {
     std::ostringstream line;
-    line << "report " << r->connections << ' ' << r->handler_failures << ' ' << r->accept_pauses << ' '
-         << r->children_restarted << ' ' << r->connections_cancelled << '\n';
+    line << "report " << r->connections << ' ' << r->handler_failures << ' ' << r->accept_pauses
+         << ' ' << r->children_restarted << ' ' << r->connections_cancelled << '\n';
     tell.send_all(line.str());
   }
   std::exit(r ? 0 : 1);
@@ -36,7 +40,8 @@ namespace {
 
 }  // namespace
 
-served::served(iolite::handler h, iolite::serve_options options, const std::function<void()>& before) {
+served::served(iolite::handler h, iolite::serve_options options,
+               const std::function<void()>& before) {
   raw_pair line = raw_unix_pair();
   std::fflush(nullptr);
   pid_ = ::fork();
@@ -105,8 +110,8 @@ void served::understand(const std::string& line) {
     error_ = rest;
   } else if (line.starts_with("report ")) {
     std::istringstream in(rest);
-    in >> report_.connections >> report_.handler_failures >> report_.accept_pauses >> report_.children_restarted >>
-        report_.connections_cancelled;
+    in >> report_.connections >> report_.handler_failures >> report_.accept_pauses >>
+        report_.children_restarted >> report_.connections_cancelled;
   }
 }
 

@@ -1,4 +1,5 @@
-// serve() in a process of its own, as it runs in life: addresses, log and report come through a socket.
+// serve() in a process of its own, as it runs in life: addresses, log and report come through a
+// socket.
 #pragma once
 #include "iolite/iolite.hpp"
 #include "support/sockets.hpp"
@@ -14,7 +15,8 @@ class served {
  public:
   // Forks; returns when it listens, or when it has failed. `before` runs in the new process first.
   // Takes model, listen and what else is wanted from `options`; on_listening and log are its own.
-  served(iolite::handler h, iolite::serve_options options, const std::function<void()>& before = {});
+  served(iolite::handler h, iolite::serve_options options,
+         const std::function<void()>& before = {});
   served(const served&) = delete;
   served& operator=(const served&) = delete;
   ~served();

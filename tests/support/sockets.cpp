@@ -116,7 +116,8 @@ std::string raw_socket::recv_exactly(std::size_t bytes) const {
   std::string out;
   while (out.size() < bytes) {
     const std::string part = recv_some(bytes - out.size());
-    if (part.empty()) throw std::runtime_error("the stream ended after " + std::to_string(out.size()) + " bytes");
+    if (part.empty())
+      throw std::runtime_error("the stream ended after " + std::to_string(out.size()) + " bytes");
     out += part;
   }
   return out;

@@ -29,12 +29,16 @@ struct stream_pair {
 [[nodiscard]] stream_pair tcp_streams(iolite::engine& on);
 
 // One receive; what came, "" at the end of the stream.
-[[nodiscard]] iolite::task<iolite::result<std::string>> receive(iolite::stream& from, std::size_t max = 4096);
-[[nodiscard]] iolite::task<iolite::result<std::string>> receive_within(iolite::stream& from, iolite::clock::duration limit);
-[[nodiscard]] iolite::task<iolite::result<std::string>> receive_exactly(iolite::stream& from, std::size_t bytes);
+[[nodiscard]] iolite::task<iolite::result<std::string>> receive(iolite::stream& from,
+                                                                std::size_t max = 4096);
+[[nodiscard]] iolite::task<iolite::result<std::string>>
+receive_within(iolite::stream& from, iolite::clock::duration limit);
+[[nodiscard]] iolite::task<iolite::result<std::string>> receive_exactly(iolite::stream& from,
+                                                                        std::size_t bytes);
 // Up to the end of the stream, or the first error.
 [[nodiscard]] iolite::task<iolite::result<std::string>> receive_until_end(iolite::stream& from);
-[[nodiscard]] iolite::task<iolite::result<void>> send_text(iolite::stream& to, std::string_view text);
+[[nodiscard]] iolite::task<iolite::result<void>> send_text(iolite::stream& to,
+                                                           std::string_view text);
 
 // The handler of most tests: gives back what it receives until the end of the stream.
 [[nodiscard]] iolite::task<> echo(iolite::stream peer);

@@ -1,5 +1,5 @@
-// See errnos.hpp. Errors that only a programmer can cause (EFAULT, EBADF, EINVAL, ENOTSOCK) are left
-// out, but for those that Linux also gives for lack of a feature.
+// See errnos.hpp. Errors that only a programmer can cause (EFAULT, EBADF, EINVAL, ENOTSOCK) are
+// left out, but for those that Linux also gives for lack of a feature.
 #include "errnos.hpp"
 
 #include <array>
@@ -13,8 +13,10 @@ using iolite::call;
 constexpr int of_socket[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES, EAFNOSUPPORT};
 constexpr int of_bind[] = {EADDRINUSE, EACCES, EADDRNOTAVAIL};
 constexpr int of_listen[] = {EADDRINUSE};
-constexpr int of_accept[] = {EAGAIN, EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTO, EPERM};
-constexpr int of_connect[] = {ECONNREFUSED, EINTR, EADDRNOTAVAIL, EAGAIN, ENETUNREACH, ETIMEDOUT, EPERM};
+constexpr int of_accept[] = {EAGAIN,  EINTR,  ECONNABORTED, EMFILE, ENFILE,
+                             ENOBUFS, ENOMEM, EPROTO,       EPERM};
+constexpr int of_connect[] = {ECONNREFUSED, EINTR,     EADDRNOTAVAIL, EAGAIN,
+                              ENETUNREACH,  ETIMEDOUT, EPERM};
 constexpr int of_shutdown[] = {ENOTCONN};
 constexpr int of_name[] = {ENOBUFS, ENOTCONN};
 constexpr int of_option[] = {ENOPROTOOPT, ENOMEM};

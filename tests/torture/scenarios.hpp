@@ -1,7 +1,7 @@
 // Small complete programs, each of which ends by itself whatever one system call answers.
 //
-// A scenario may fail, by an error value or an exception; it must not hang, crash or leave anything.
-// Every wait is bounded, since what the other side waits for may never be sent.
+// A scenario may fail, by an error value or an exception; it must not hang, crash or leave
+// anything. Every wait is bounded, since what the other side waits for may never be sent.
 #pragma once
 #include "iolite/iolite.hpp"
 

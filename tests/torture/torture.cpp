@@ -1,8 +1,8 @@
 // Every system call of every scenario fails once, in every way it can: no crash, no hang, no leak.
 //
-// The first run counts the calls. Then, for each kind of call, each of the first calls of it, and each
-// error the man page names, the scenario runs again with that one fault. What was being played is
-// printed when the program stops.
+// The first run counts the calls. Then, for each kind of call, each of the first calls of it, and
+// each error the man page names, the scenario runs again with that one fault. What was being played
+// is printed when the program stops.
 #include "errnos.hpp"
 #include "scenarios.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 using namespace iolite;
 
 constexpr unsigned hang_limit_s = 20;
-constexpr std::uint64_t every_call_up_to = 12;   // of a kind; then samples
+constexpr std::uint64_t every_call_up_to = 12;  // of a kind; then samples
 constexpr std::uint64_t last_call = 60;
 
 char playing[256] = "nothing yet";
@@ -71,8 +71,9 @@ class torture : public testing::TestWithParam<part> {
   }
 
   void play_with(const fault& f) {
-    std::snprintf(playing, sizeof playing, "%s on %s, %s number %llu fails with errno %d", GetParam().what.name,
-                  GetParam().engine.c_str(), std::string(name_of(f.what)).c_str(), static_cast<unsigned long long>(f.nth),
+    std::snprintf(playing, sizeof playing, "%s on %s, %s number %llu fails with errno %d",
+                  GetParam().what.name, GetParam().engine.c_str(),
+                  std::string(name_of(f.what)).c_str(), static_cast<unsigned long long>(f.nth),
                   f.error);
     const int before = open_descriptors();
     {
@@ -87,7 +88,8 @@ class torture : public testing::TestWithParam<part> {
 };
 
 TEST_P(torture, one_call_fails) {
-  std::snprintf(playing, sizeof playing, "%s on %s, nothing fails", GetParam().what.name, GetParam().engine.c_str());
+  std::snprintf(playing, sizeof playing, "%s on %s, nothing fails", GetParam().what.name,
+                GetParam().engine.c_str());
   faulty counting(kernel::real());
   play(counting);  // once more first: what is made once a process is made now
   faulty os(kernel::real());
@@ -105,9 +107,8 @@ TEST_P(torture, one_call_fails) {
   RecordProperty("faults", played_);
 }
 
-INSTANTIATE_TEST_SUITE_P(torture, torture, testing::ValuesIn(all_parts()), [](const auto& p) {
-  return p.param.engine + "_" + p.param.what.name;
-});
+INSTANTIATE_TEST_SUITE_P(torture, torture, testing::ValuesIn(all_parts()),
+                         [](const auto& p) { return p.param.engine + "_" + p.param.what.name; });
 
 }  // namespace
 }  // namespace iolite_test
