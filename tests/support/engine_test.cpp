@@ -11,7 +11,14 @@ namespace iolite_test {
 
 // Once a process: GoogleTest asks for the list again for each test, and asking makes rings.
 const std::vector<iolite::model_info>& known_models() {
-  static const std::vector<iolite::model_info> known = iolite::models();
+  static const std::vector<iolite::model_info> known = [] {
+    std::vector<iolite::model_info> all = iolite::models();
+#if defined(__SANITIZE_THREAD__)
+    // glibc's helper threads are none of the sanitizer's, and crash in its allocator.
+    std::erase_if(all, [](const iolite::model_info& m) { return m.engine == "posix_aio"; });
+#endif
+    return all;
+  }();
   return known;
 }
 
