@@ -149,7 +149,7 @@ struct split_name {
 };
 split_name split(std::string_view model) {
   const std::size_t slash = model.find('/');
-  if (slash == model.npos) return {std::string(model), {}};
+  if (slash == model.npos || slash + 1 == model.size()) return {std::string(model), {}};
   return {std::string(model.substr(0, slash)), std::string(model.substr(slash + 1))};
 }
 

@@ -28,11 +28,10 @@ std::string how_it_ended(int status) {
 
 bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 
-// Whatever ends the supervisor, its children are asked to end: prctl(2), PR_SET_PDEATHSIG. For one
-// that is draining already that is the second time, and it ends at once.
-void end_with(kernel& os, int supervisor) noexcept {
-  os.prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (os.getppid() != supervisor) os.kill(os.getpid(), SIGTERM);  // it was quicker
+// A child does not outlive its supervisor, whatever ends that: prctl(2), PR_SET_PDEATHSIG.
+void end_with(kernel& os, int supervisor, int number) noexcept {
+  os.prctl(PR_SET_PDEATHSIG, number);
+  if (os.getppid() != supervisor) os.kill(os.getpid(), number);  // it was quicker
 }
 
 }  // namespace
@@ -105,7 +104,7 @@ task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, st
     for (listener& l : listeners) os_.close(l.native_handle());
     const int fd = s.native_handle();
     stop_signals::end_connection_instead(fd);
-    end_with(os_, supervisor);
+    end_with(os_, supervisor, SIGKILL);  // nobody is left to bound a drain
     connection_table::entry entry(connections_, fd);
     run_alone(fd, s.is_tcp(), entry);
     exit_process(0);
@@ -219,7 +218,7 @@ void server::run_worker(const std::vector<std::vector<int>>& listeners, std::siz
   }
   latch_ = &worker_latch_;
   stop_signals::ask_instead(*latch_);
-  end_with(os_, supervisor);
+  end_with(os_, supervisor, SIGTERM);  // it drains by itself
   auto on = make_engine_on(os_, model_.engine, options_.engine);
   if (!on) {
     log_once(cause::child, on.error().message);
