@@ -129,7 +129,7 @@ task<> produce(channel<int>& to) {
 task<> hop() {
   channel<int> c(1);
   scope s;
-  if (!s.spawn(produce(c))) c.close();
+  s.spawn(produce(c));
   for (;;) {
     const auto v = co_await c.receive();
     if (!v) break;
