@@ -117,13 +117,28 @@ TEST_P(serve, a_second_signal_ends_the_process_at_once) {
   const raw_socket peer = server.connect();
   EXPECT_EQ(peer.recv_exactly(1), "A");
   server.signal(SIGTERM);
-  EXPECT_TRUE(eventually([&] {  // the first one has arrived: nobody listens
-    raw_socket late;
-    return raw_socket::try_connect(server.at(), late) != 0;
-  }));
+  EXPECT_TRUE(eventually([&] { return signal_was_taken(server.pid(), SIGTERM); }));
   const int status = server.stop(SIGTERM);
   EXPECT_TRUE(status == 143 || status == -SIGTERM) << status;
   EXPECT_TRUE(eventually([&] { return server.left_nothing_running(); })) << "its processes live on";
+}
+
+TEST_P(serve, a_server_that_drains_refuses_newcomers) {
+  serve_options o = options();
+  o.workers = 2;
+  served server(stubborn, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  EXPECT_EQ(peer.recv_exactly(1), "A");
+  server.signal(SIGTERM);
+  // Until the drain timeout is over, and well before: nobody is kept in a queue that nobody serves.
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(eventually([&] {
+    raw_socket late;
+    return raw_socket::try_connect(server.at(), late) == ECONNREFUSED;
+  }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, o.drain_timeout - 1s);
+  EXPECT_EQ(server.wait(), 0);
 }
 
 // However the server ends, its port is free again.

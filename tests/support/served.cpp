@@ -130,4 +130,14 @@ child_processes children_of(pid_t process) {
   return out;
 }
 
+bool signal_was_taken(pid_t process, int number) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  const std::uint64_t bit = std::uint64_t{1} << (number - 1);
+  for (std::string line; std::getline(status, line);) {
+    const bool pending = line.starts_with("SigPnd:") || line.starts_with("ShdPnd:");
+    if (pending && (std::stoull(line.substr(7), nullptr, 16) & bit) != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace iolite_test

@@ -63,4 +63,7 @@ struct child_processes {
 };
 [[nodiscard]] child_processes children_of(pid_t process);
 
+// The signal is not pending any more: its handler runs, or has run.
+[[nodiscard]] bool signal_was_taken(pid_t process, int number);
+
 }  // namespace iolite_test
