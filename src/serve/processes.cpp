@@ -28,10 +28,11 @@ std::string how_it_ended(int status) {
 
 bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 
-// A child does not outlive its supervisor, whatever ends that: prctl(2), PR_SET_PDEATHSIG.
-void end_with(kernel& os, int supervisor, int number) noexcept {
-  os.prctl(PR_SET_PDEATHSIG, number);
-  if (os.getppid() != supervisor) os.kill(os.getpid(), number);  // it was quicker
+// A child does not outlive its supervisor, whatever ends that: prctl(2), PR_SET_PDEATHSIG. Nobody
+// would be left to bound its drain.
+void end_with(kernel& os, int supervisor) noexcept {
+  os.prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (os.getppid() != supervisor) os.kill(os.getpid(), SIGKILL);  // it was quicker
 }
 
 }  // namespace
@@ -104,7 +105,7 @@ task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, st
     for (listener& l : listeners) os_.close(l.native_handle());
     const int fd = s.native_handle();
     stop_signals::end_connection_instead(fd);
-    end_with(os_, supervisor, SIGKILL);  // nobody is left to bound a drain
+    end_with(os_, supervisor);
     connection_table::entry entry(connections_, fd);
     run_alone(fd, s.is_tcp(), entry);
     exit_process(0);
@@ -166,8 +167,11 @@ task<void> server::supervise(std::vector<std::vector<int>>& listeners) {
   for (const auto& set : listeners) open.insert(open.end(), set.begin(), set.end());
   std::ranges::sort(open);
   open.erase(std::ranges::unique(open).begin(), open.end());
-  for (const int fd : open) os_.close(fd);
   tell_children(SIGTERM);
+  for (const int fd : open) {
+    os_.shutdown(fd, SHUT_RD);  // a worker that is busy has it open still: newcomers are refused
+    os_.close(fd);
+  }
   // The workers drain by the same clock; a second more for what they do not control.
   scope timer;
   struct late {
@@ -218,7 +222,7 @@ void server::run_worker(const std::vector<std::vector<int>>& listeners, std::siz
   }
   latch_ = &worker_latch_;
   stop_signals::ask_instead(*latch_);
-  end_with(os_, supervisor, SIGTERM);  // it drains by itself
+  end_with(os_, supervisor);
   auto on = make_engine_on(os_, model_.engine, options_.engine);
   if (!on) {
     log_once(cause::child, on.error().message);

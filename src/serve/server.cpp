@@ -146,7 +146,7 @@ task<void> server::accept_all(listener& from, const sink& take) {
     if (next) {
       ++counts_->connections;
       co_await take(std::move(*next));
-    } else if (next.error() == std::errc::operation_canceled) {
+    } else if (next.error() == std::errc::operation_canceled || stopping_) {
       co_return;
     } else if (next.error() != std::errc::timed_out) {
       co_await pause_accepting(next.error());
