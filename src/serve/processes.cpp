@@ -98,26 +98,31 @@ task<void> server::accept_for_processes(std::vector<listener> listeners) {
   co_await reapers.join();
 }
 
+// Without a process to be had the connection waits, and accepting with it.
 task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, stream s) {
   const int supervisor = os_.getpid();
-  const int pid = os_.fork();
-  if (pid == 0) {
-    for (listener& l : listeners) os_.close(l.native_handle());
-    const int fd = s.native_handle();
-    stop_signals::end_connection_instead(fd);
-    end_with(os_, supervisor);
-    connection_table::entry entry(connections_, fd);
-    run_alone(fd, s.is_tcp(), entry);
-    exit_process(0);
-  }
-  s.close();
-  if (pid < 0) {
-    log_once(cause::child, "no process for a connection, it is closed");
+  while (!stopping_) {
+    const int pid = os_.fork();
+    if (pid == 0) run_child(listeners, s, supervisor);
+    if (pid > 0) {
+      children_.push_back(pid);
+      reapers.spawn(reap(pid));
+      co_return;  // the child has the connection
+    }
     co_await pause_accepting(std::error_code(-pid, std::system_category()));
-    co_return;
   }
-  children_.push_back(pid);
-  reapers.spawn(reap(pid));
+}
+
+void server::run_child(std::vector<listener>& listeners, const stream& s, int supervisor) noexcept {
+  for (listener& l : listeners) os_.close(l.native_handle());
+  const int fd = s.native_handle();
+  stop_signals::end_connection_instead(fd);
+  end_with(os_, supervisor);
+  connection_table::entry entry(connections_, fd);
+  const auto on = connection_engine();
+  if (on) run_alone(**on, fd, s.is_tcp(), entry);
+  else log_once(cause::child, "a connection is closed: " + on.error().message);
+  exit_process(on ? 0 : 1);
 }
 
 task<void> server::reap(int pid) {

@@ -36,7 +36,7 @@ class server : public std::enable_shared_from_this<server> {
  private:
   using sink = std::function<task<void>(stream)>;
   using outcome = std::expected<void, error>;
-  enum class cause : std::uint8_t { no_descriptor, full, accept, failure, child, thread };
+  enum class cause : std::uint8_t { no_descriptor, full, accept, failure, child };
 
   // --- server.cpp: accepting, one connection, draining ---
   outcome check() const;
@@ -66,7 +66,8 @@ class server : public std::enable_shared_from_this<server> {
   [[nodiscard]] std::expected<std::unique_ptr<engine>, error> connection_engine() const;
   task<void> accept_for_threads(std::vector<listener> listeners);
   task<void> start_thread(stream s);
-  void run_alone(int fd, bool tcp, connection_table::entry& entry) noexcept;
+  [[nodiscard]] std::error_code try_start_thread(stream& s);
+  void run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept;
   task<void> end_threads();
   struct accepted {
     int fd;
@@ -81,6 +82,8 @@ class server : public std::enable_shared_from_this<server> {
   outcome serve_prefork();
   task<void> accept_for_processes(std::vector<listener> listeners);
   task<void> fork_for(scope& reapers, std::vector<listener>& listeners, stream s);
+  [[noreturn]] void run_child(std::vector<listener>& listeners, const stream& s,
+                              int supervisor) noexcept;
   task<void> reap(int pid);
   task<void> supervise(std::vector<std::vector<int>>& listeners);
   task<void> keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine);
@@ -105,7 +108,7 @@ class server : public std::enable_shared_from_this<server> {
   stop_latch own_latch_;
   stop_latch worker_latch_;  // prefork: a worker's; nobody waits for it in the supervisor
   stop_latch* latch_ = &own_latch_;
-  std::array<std::atomic<clock::rep>, 6> last_logged_{};
+  std::array<std::atomic<clock::rep>, 5> last_logged_{};
 
   // The thread that called serve().
   std::vector<int> children_;

@@ -75,38 +75,38 @@ task<void> server::accept_for_threads(std::vector<listener> listeners) {
   co_await end_threads();
 }
 
+// The connection waits for what it needs, as it would in the listener's queue, and accepting with
+// it: a newcomer that does not fit is not turned away.
 task<void> server::start_thread(stream s) {
+  while (!stopping_) {
+    const std::error_code failed = try_start_thread(s);
+    if (!failed) co_return;
+    co_await pause_accepting(failed);
+  }
+}
+
+// Takes the descriptor out of `s` once there is a thread for it.
+std::error_code server::try_start_thread(stream& s) {
+  auto on = connection_engine();
+  if (!on) return on.error().code;
   auto entry = std::make_unique<connection_table::entry>(connections_, s.native_handle());
-  const bool tcp = s.is_tcp();
-  const int fd = s.native_handle();
-  std::error_code failed;
   try {
-    std::thread([self = shared_from_this(), e = std::move(entry), fd, tcp]() mutable {
-      self->run_alone(fd, tcp, *e);
+    std::thread([self = shared_from_this(), e = std::move(entry), mine = std::move(*on),
+                 fd = s.native_handle(), tcp = s.is_tcp()]() mutable {
+      self->run_alone(*mine, fd, tcp, *e);
+      mine.reset();
       e.reset();
     }).detach();
   } catch (const std::system_error& e) {
-    failed = e.code();
+    return e.code();
   }
-  if (!failed) {
-    static_cast<void>(s.release());
-    co_return;
-  }
-  s.close();
-  log_once(cause::thread, "no thread for a connection, it is closed: " + failed.message());
-  co_await pause_accepting(failed);
+  static_cast<void>(s.release());
+  return {};
 }
 
-void server::run_alone(int fd, bool tcp, connection_table::entry& entry) noexcept {
-  auto on = connection_engine();
-  if (!on) {
-    entry.closing(fd);
-    os_.close(fd);
-    log_once(cause::thread, "a connection is closed: " + on.error().message);
-    return;
-  }
-  entry.runs_on(on->get(), true);
-  (*on)->run(connection(stream(**on, fd, tcp), entry));
+void server::run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept {
+  entry.runs_on(&on, true);
+  on.run(connection(stream(on, fd, tcp), entry));
   entry.runs_on(nullptr);
 }
 
