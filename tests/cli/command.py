@@ -1,57 +1,23 @@
-"""Runs the command under test: every child has a time limit, and none outlives its test."""
+"""The command under test, and what its lines look like."""
 import json
 import os
+import pathlib
 import re
-import select
 import signal
 import socket
 import subprocess
-import tempfile
-import time
-import unittest
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
+import program
+from program import LIMIT, dial, environment, main, receive, until_end
 
 COMMAND = os.environ["IOLITE_COMMAND"]
-LIMIT = 20  # seconds, for anything that should take far less
 
 
-def environment(**changes):
-    clean = {k: v for k, v in os.environ.items() if k != "IOLITE_MODEL"}
-    return clean | changes
-
-
-class Running:
-    """A child with its output as lines; used as a context it is killed at the end."""
-
-    def __init__(self, *arguments, stdin=subprocess.DEVNULL, prepare=None, **changes):
-        self.process = subprocess.Popen(
-            [COMMAND, *arguments], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(**changes), preexec_fn=prepare)
-        self.unread = {"stdout": b"", "stderr": b""}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(LIMIT)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream:
-                stream.close()
-
-    def line(self, which="stdout"):
-        """The next line; fails when none comes in time. "" at the end of the output."""
-        stream = getattr(self.process, which)
-        until = time.monotonic() + LIMIT
-        while b"\n" not in self.unread[which]:
-            if not select.select([stream], [], [], max(0, until - time.monotonic()))[0]:
-                raise AssertionError(f"no line on {which} within {LIMIT} s")
-            piece = os.read(stream.fileno(), 65536)
-            if not piece:
-                break
-            self.unread[which] += piece
-        line, _, self.unread[which] = self.unread[which].partition(b"\n")
-        return line.decode()
+class Running(program.Running):
+    def __init__(self, *arguments, **options):
+        super().__init__(COMMAND, *arguments, **options)
 
     def address(self):
         """Where it listens, from its next line."""
@@ -61,20 +27,6 @@ class Running:
             raise AssertionError(f"not a listening line: {line!r}; {self.rest('stderr')!r}")
         self.service, self.model = match[2], match[3]
         return match[1]
-
-    def send(self, number):
-        self.process.send_signal(number)
-
-    def status(self):
-        """As a shell gives it: 128 + the number of a signal that ended it."""
-        code = self.process.wait(LIMIT)
-        return 128 - code if code < 0 else code
-
-    def rest(self, which):
-        text = ""
-        while line := self.line(which):
-            text += line + "\n"
-        return text
 
 
 class Done:
@@ -96,50 +48,13 @@ def serve(*arguments, **changes):
     return Running("serve", *arguments, **changes)
 
 
-def dial(address):
-    """A raw connection: no code of the library."""
-    if address.startswith("unix:"):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(LIMIT)
-        s.connect(address[5:])
-        return s
-    host, _, port = address.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=LIMIT)
-
-
-def receive(s, count):
-    got = b""
-    while len(got) < count:
-        piece = s.recv(count - len(got))
-        if not piece:
-            break
-        got += piece
-    return got
-
-
-def until_end(s):
-    got = b""
-    while piece := s.recv(65536):
-        got += piece
-    return got
-
-
-class Case(unittest.TestCase):
+class Case(program.Case):
     def one_line(self, text, says):
         """Exactly one line of the command's own, and it says so."""
         lines = text.splitlines()
         self.assertEqual(len(lines), 1, text)
         self.assertRegex(lines[0], r"^iolite: ")
         self.assertRegex(lines[0], says)
-
-    def folder(self):
-        made = tempfile.TemporaryDirectory()
-        self.addCleanup(made.cleanup)
-        return made.name
-
-
-def main():
-    unittest.main()
 
 
 __all__ = ["Case", "Running", "dial", "json", "main", "os", "receive", "run", "serve", "signal",
