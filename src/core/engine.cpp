@@ -34,10 +34,6 @@ bool is_transient_accept_error(int error) noexcept {
   }
 }
 
-bool moves_bytes(const operation& op) noexcept {
-  return op.kind == op_kind::recv || op.kind == op_kind::send;
-}
-
 }  // namespace
 
 engine::engine(kernel& os)
@@ -77,7 +73,7 @@ void engine::check_owner() noexcept {
 engine::started engine::start(operation& op) noexcept {
   IOLITE_ASSERT(op.state != op_state::pending, "an operation is started once at a time");
   check_owner();
-  if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
+  take_cancel();
   ++stats_.started;
   op.on = this;
   op.tag = ++tag_;
@@ -94,7 +90,7 @@ engine::started engine::start(operation& op) noexcept {
     op.outcome = -EBADF;
     return started::done;
   }
-  if (moves_bytes(op) && op.size == 0) return started::done;
+  if (moves_bytes(op.kind) && op.size == 0) return started::done;
   op.state = op_state::pending;
   int turns = inline_left_;
   if (own || !drive(op, turns)) {
@@ -146,7 +142,7 @@ bool engine::starves(operation& op, int result) noexcept {
 
 // Accounts for one result. True when the operation as a whole is over, with its outcome set.
 bool engine::over(operation& op, int result) noexcept {
-  if (result > 0 && moves_bytes(op)) {
+  if (result > 0 && moves_bytes(op.kind)) {
     op.moved += static_cast<std::size_t>(result);
     IOLITE_ASSERT(op.moved <= op.size, "the kernel moves no more than it was asked to");
     const bool whole = !op.all || op.moved == op.size;
@@ -224,14 +220,15 @@ void engine::run() noexcept {
 void engine::turn() noexcept {
   woken_.exchange(false, std::memory_order_acq_rel);  // before the look, or a wake could be lost
   take_posted();
-  if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
-  if (!deadlines_->empty()) expire();
+  take_cancel();
   if (!continuing_.empty()) start_continuing();
   resume_ready();
   if (tasks_ == 0) return;
   ++stats_.waits;
   const bool busy = !ready_.empty() || !continuing_.empty();
   do_wait(busy ? clock::time_point::min() : deadlines_->next());
+  // After the look: whatever its deadline, an operation takes what is there.
+  if (!deadlines_->empty()) expire();
 }
 
 void engine::resume_ready() noexcept {
