@@ -28,6 +28,7 @@ struct engine_traits {
   bool blocking = false;  // a waiting operation holds its thread; each task takes a thread
   bool picks_buffer = false;  // the kernel itself chooses the buffer of a recv_lease()
   bool needs_nonblocking = false;  // descriptors must have O_NONBLOCK
+  bool files = false;  // reads and writes regular files itself; elsewhere a helper thread does
   bool after_fork = true;  // a child of fork(2) may make one although its parent has used one
   int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
@@ -67,6 +68,11 @@ class engine {
   // Runs `t` to its end and gives its value, or throws what it threw.
   template <class T>
   T run(task<T> t);
+
+  // Lets a request_cancel() from elsewhere take effect now: for who works outside of start().
+  void take_cancel() noexcept {
+    if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
+  }
 
   void task_started() noexcept { ++tasks_; }
   void task_ended() noexcept { --tasks_; }

@@ -6,6 +6,8 @@
 #include "iolite/endpoint.hpp"
 #include "iolite/engine.hpp"
 #include "iolite/event.hpp"
+#include "iolite/file.hpp"
+#include "iolite/frames.hpp"
 #include "iolite/listener.hpp"
 #include "iolite/models.hpp"
 #include "iolite/offload.hpp"

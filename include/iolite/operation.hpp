@@ -23,7 +23,19 @@ class engine;
 class scope;
 struct operation;
 
-enum class op_kind : std::uint8_t { accept, connect, recv, send, ready, sleep, event };
+enum class op_kind : std::uint8_t {
+  accept,
+  connect,
+  recv,
+  send,
+  send_file,  // from a file or a pipe to a socket, by the kernel
+  read,
+  write,
+  sync,  // a regular file
+  ready,
+  sleep,
+  event,
+};
 enum class op_state : std::uint8_t { idle, pending, done };
 
 // Where an `event` operation waits: an event, a channel, the offload pool. Any thread.
@@ -33,6 +45,12 @@ struct event_source {
 
  protected:
   ~event_source() = default;
+};
+
+// Where a send_file takes its bytes.
+struct file_source {
+  int fd;
+  bool pipe;  // has no offset
 };
 
 struct operation {
@@ -52,9 +70,11 @@ struct operation {
   int outcome = 0;  // once done: >= 0, or -errno
   std::uint16_t tag = 0;  // tells this start from earlier ones at the same address
   std::uint16_t place = 0;  // deadlines: where in the wheel; 0 is nowhere
-  std::byte* data = nullptr;  // borrowed; connect: the sockaddr; event: its event_source
+  // Borrowed. connect: the sockaddr; send_file: its file_source; event: its event_source.
+  std::byte* data = nullptr;
   std::size_t size = 0;  // bytes
   std::size_t moved = 0;  // bytes transferred so far
+  std::uint64_t offset = 0;  // read, write, send_file: where in the file `data` begins
   clock::time_point deadline = never;
   std::coroutine_handle<> waiter;
 
@@ -83,6 +103,11 @@ static_assert(sizeof(operation) <= 128);
 // `now` is what the deadline is relative to.
 [[nodiscard]] std::string to_string(const operation& op, clock::time_point now);
 [[nodiscard]] const char* name_of(op_kind kind) noexcept;
+
+[[nodiscard]] constexpr bool moves_bytes(op_kind k) noexcept {
+  return k == op_kind::recv || k == op_kind::send || k == op_kind::send_file ||
+         k == op_kind::read || k == op_kind::write;
+}
 
 // A doubly linked list through the operations themselves: no allocation. Hooks by template.
 template <operation* operation::* Next, operation* operation::* Prev>

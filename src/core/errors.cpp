@@ -15,6 +15,7 @@ class category_type final : public std::error_category {
     switch (static_cast<errc>(value)) {
     case errc::end_of_stream: return "the peer ended the stream early";
     case errc::closed: return "the channel is closed";
+    case errc::truncated: return "the peer ended the stream within a message";
     }
     return "unknown error";
   }

@@ -83,6 +83,7 @@ helper_pool& pool() {
 
 bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const context& c) {
   if (c.on->traits().blocking) {
+    c.on->take_cancel();
     outcome = c.in && c.in->cancelled() ? -ECANCELED : 0;
     if (outcome == 0) call();
     return false;

@@ -29,6 +29,10 @@ const char* name_of(op_kind kind) noexcept {
   case op_kind::connect: return "connect";
   case op_kind::recv: return "recv";
   case op_kind::send: return "send";
+  case op_kind::send_file: return "send_file";
+  case op_kind::read: return "read";
+  case op_kind::write: return "write";
+  case op_kind::sync: return "sync";
   case op_kind::ready: return "ready";
   case op_kind::sleep: return "sleep";
   case op_kind::event: return "event";
@@ -39,7 +43,7 @@ const char* name_of(op_kind kind) noexcept {
 std::string to_string(const operation& op, clock::time_point now) {
   std::string out = name_of(op.kind);
   if (op.fd >= 0) out += " fd=" + std::to_string(op.fd);
-  if (op.kind == op_kind::recv || op.kind == op_kind::send) {
+  if (moves_bytes(op.kind)) {
     out += " " + std::to_string(op.moved) + "/" + std::to_string(op.size);
   }
   if (op.state == op_state::done) out += " = " + std::to_string(op.outcome);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <fcntl.h>
 #include <utility>
 
 namespace iolite {
@@ -17,6 +18,9 @@ namespace {
 std::size_t left_of(const operation& op) noexcept {
   return std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095);
 }
+
+// Where in the file it goes on.
+off_t place_of(const operation& op) noexcept { return static_cast<off_t>(op.offset + op.moved); }
 
 // connect(2) says how a connect in progress went when it is called again: EALREADY while it goes
 // on, EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
@@ -28,6 +32,27 @@ int connect_once(kernel& os, const operation& op) noexcept {
   // unix(7): the listener's queue is full, and nothing tells when it is not: see stream::connect.
   if (r == -EAGAIN) return -EBUSY;
   return r;
+}
+
+// The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE: whether
+// it is blocked, and what it does, is the program's business. pthread_sigmask(3).
+long send_file_once(kernel& os, const operation& op) noexcept {
+  sigset_t pipe_signal;
+  sigset_t mask;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  if (const int r = os.sigprocmask(SIG_BLOCK, &pipe_signal, &mask); r < 0) return r;
+  const auto& from = *reinterpret_cast<const file_source*>(op.data);
+  off_t at = place_of(op);
+  const long n = from.pipe
+                     ? os.splice(from.fd, nullptr, op.fd, nullptr, left_of(op), SPLICE_F_NONBLOCK)
+                     : os.sendfile(op.fd, from.fd, &at, left_of(op));
+  if (n == -EPIPE || (n > 0 && static_cast<std::size_t>(n) < left_of(op))) {
+    constexpr timespec at_once{};  // after a part was sent the signal comes without the error
+    os.sigtimedwait(&pipe_signal, nullptr, &at_once);
+  }
+  os.sigprocmask(SIG_SETMASK, &mask, nullptr);
+  return n;
 }
 
 int ready_once(kernel& os, const operation& op) noexcept {
@@ -52,6 +77,10 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
     case op_kind::connect: n = connect_once(os, op); break;
     case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
     case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
+    case op_kind::send_file: n = send_file_once(os, op); break;
+    case op_kind::read: n = os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
+    case op_kind::write: n = os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
+    case op_kind::sync: n = os.fsync(op.fd); break;
     case op_kind::ready: n = ready_once(os, op); break;
     case op_kind::sleep:
     case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
@@ -74,7 +103,9 @@ int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
 
 interest interest_of(const operation& op) noexcept {
   if (op.kind == op_kind::ready) return op.wanted & interest::both;
-  return op.kind == op_kind::send || op.kind == op_kind::connect ? interest::write : interest::read;
+  const bool writes =
+      op.kind == op_kind::send || op.kind == op_kind::send_file || op.kind == op_kind::connect;
+  return writes ? interest::write : interest::read;
 }
 
 short poll_bits(interest wanted) noexcept {

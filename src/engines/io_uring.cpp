@@ -65,7 +65,7 @@ class io_uring_engine final : public engine {
     return 0;
   }
   std::string_view name() const noexcept override { return "io_uring"; }
-  engine_traits traits() const noexcept override { return {.picks_buffer = true}; }
+  engine_traits traits() const noexcept override { return {.picks_buffer = true, .files = true}; }
   bool defers() const noexcept { return (ring_.flags() & IORING_SETUP_DEFER_TASKRUN) != 0; }
 
  private:
@@ -73,6 +73,10 @@ class io_uring_engine final : public engine {
     if (op.picks_buffer && !prepare_buffers()) {
       op.outcome = -ENOMEM;
       return started::done;
+    }
+    if (op.kind == op_kind::send_file) {  // there is no submission for it: only the wait is one
+      op.outcome = perform_on(*this, op, wait_in_call::no);
+      if (op.outcome != -EAGAIN) return started::done;
     }
     io_uring_sqe* sqe = take();
     fill(*sqe, op);
@@ -94,14 +98,19 @@ class io_uring_engine final : public engine {
       break;
     case op_kind::recv: fill_receive(sqe, op); break;
     case op_kind::send:
-      sqe.opcode = IORING_OP_SEND;
-      sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
-      sqe.len = left_of(op);
+      fill_transfer(sqe, IORING_OP_SEND, op);
       sqe.msg_flags = MSG_NOSIGNAL;
       break;
+    case op_kind::read:
+    case op_kind::write:
+      fill_transfer(sqe, op.kind == op_kind::read ? IORING_OP_READ : IORING_OP_WRITE, op);
+      sqe.off = op.offset + op.moved;
+      break;
+    case op_kind::sync: sqe.opcode = IORING_OP_FSYNC; break;
+    case op_kind::send_file:
     case op_kind::ready:
       sqe.opcode = IORING_OP_POLL_ADD;
-      sqe.poll32_events = static_cast<unsigned>(poll_bits(op.wanted));
+      sqe.poll32_events = static_cast<unsigned>(poll_bits(interest_of(op)));
       break;
     case op_kind::sleep:
     case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
@@ -114,14 +123,18 @@ class io_uring_engine final : public engine {
       sqe.poll32_events = POLLIN;
       return;
     }
-    sqe.opcode = IORING_OP_RECV;
-    sqe.len = left_of(op);
+    fill_transfer(sqe, IORING_OP_RECV, op);
     if (op.picks_buffer) {
+      sqe.addr = 0;
       sqe.flags = IOSQE_BUFFER_SELECT;
       sqe.buf_group = buffer_ring::group;
-    } else {
-      sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
     }
+  }
+
+  static void fill_transfer(io_uring_sqe& sqe, std::uint8_t opcode, const operation& op) noexcept {
+    sqe.opcode = opcode;
+    sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
+    sqe.len = left_of(op);
   }
 
   static unsigned left_of(const operation& op) noexcept {
@@ -198,14 +211,16 @@ class io_uring_engine final : public engine {
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
     const int r = result_of(op, cqe);
     // A signal met the call in one of the kernel's workers: it has done nothing.
-    if (r == -EINTR && !op.cancel_requested) static_cast<void>(do_start(op));
-    else finish(op, r == -EINTR ? -ECANCELED : r);
+    if (r != -EINTR) finish(op, r);
+    else if (op.cancel_requested) finish(op, -ECANCELED);
+    else if (do_start(op) == started::done) finish(op, op.outcome);
   }
 
   int result_of(operation& op, const io_uring_cqe& cqe) noexcept {
     if (op.kind == op_kind::ready && cqe.res > 0) {
       return static_cast<int>(from_poll_bits(cqe.res, op.wanted));
     }
+    if (op.kind == op_kind::send_file && cqe.res > 0) return -EINTR;  // there is room: once more
     if (!op.picks_buffer) return cqe.res;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
       std::byte* const data = leased_.taken(*buffers(), cqe.flags >> IORING_CQE_BUFFER_SHIFT);

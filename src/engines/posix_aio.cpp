@@ -18,6 +18,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <fcntl.h>
 #include <new>
 #include <vector>
 
@@ -40,7 +41,7 @@ class posix_aio_engine final : public engine {
   }
   std::string_view name() const noexcept override { return "posix_aio"; }
   engine_traits traits() const noexcept override {
-    return {.needs_nonblocking = true, .after_fork = false};
+    return {.needs_nonblocking = true, .files = true, .after_fork = false};
   }
 
  private:
@@ -60,14 +61,18 @@ class posix_aio_engine final : public engine {
     return started::done;
   }
 
-  // Sends are tried at once, the others wait for their descriptor first.
+  // Files and sends are tried at once, the others wait for their descriptor first.
   started do_start(operation& op) noexcept override {
+    if (op.kind == op_kind::send || is_for_a_file(op)) return hand_over(op);
     if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
-    if (op.kind == op_kind::send) return hand_over(op);
-    if (op.kind == op_kind::connect) {
+    if (op.kind == op_kind::connect || op.kind == op_kind::send_file) {
       if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);
     }
     return park(op);
+  }
+
+  static bool is_for_a_file(const operation& op) noexcept {
+    return op.kind == op_kind::read || op.kind == op_kind::write || op.kind == op_kind::sync;
   }
 
   started park(operation& op) noexcept {
@@ -113,12 +118,12 @@ class posix_aio_engine final : public engine {
     }
     *c->control = aiocb{};
     c->control->aio_fildes = op.fd;
+    c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);  // not looked at on sockets
     c->control->aio_buf = op.data + op.moved;
     c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
     if (helpers_of.load(std::memory_order_relaxed) == 0) helpers_of = fork_count() + 1;
-    const int r = op.kind == op_kind::recv ? os().aio_read(c->control.get())
-                                           : os().aio_write(c->control.get());
+    const int r = give_to_helper(op.kind, c->control.get());
     if (r == 0) {
       c->op = &op;
       ++copies_in_flight_;
@@ -127,6 +132,15 @@ class posix_aio_engine final : public engine {
     give_back(op);
     if (r == -EAGAIN) return continue_later(op), started::pending;  // out of helpers for now
     return done(op, r);
+  }
+
+  int give_to_helper(op_kind kind, aiocb* control) noexcept {
+    switch (kind) {
+    case op_kind::recv:
+    case op_kind::read: return os().aio_read(control);
+    case op_kind::sync: return os().aio_fsync(O_SYNC, control);
+    default: return os().aio_write(control);
+    }
   }
 
   copy* free_copy() noexcept {
@@ -216,7 +230,9 @@ class posix_aio_engine final : public engine {
   void report(operation& op, int r) noexcept {
     if (r <= 0) give_back(op);
     if (r == -EAGAIN && op.cancel_requested) r = -ECANCELED;
-    if (r == -EAGAIN || r == -EINTR) {
+    if ((r == -EAGAIN || r == -EINTR) && is_for_a_file(op)) {
+      continue_later(op);
+    } else if (r == -EAGAIN || r == -EINTR) {
       if (park(op) == started::done) finish(op, op.outcome);
     } else {
       finish(op, r);

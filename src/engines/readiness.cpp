@@ -74,7 +74,8 @@ class readiness_engine final : public engine {
     switch (op.kind) {
     case op_kind::recv:
     case op_kind::accept: return s.readable || s.unwatchable;
-    case op_kind::send: return s.writable || s.unwatchable;
+    case op_kind::send:
+    case op_kind::send_file: return s.writable || s.unwatchable;
     case op_kind::connect: return true;
     default: return false;  // ready: asked once it is watched, see park()
     }
@@ -86,7 +87,7 @@ class readiness_engine final : public engine {
     if (op.kind == op_kind::recv || op.kind == op_kind::accept) {
       const bool drained = op.short_is_empty && r > 0 && static_cast<std::size_t>(r) < asked;
       s.readable = r != -EAGAIN && (!drained || s.hung_up);
-    } else if (op.kind == op_kind::send) {
+    } else if (op.kind == op_kind::send || op.kind == op_kind::send_file) {
       s.writable = r != -EAGAIN;
     }
     return r;

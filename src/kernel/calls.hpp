@@ -13,11 +13,12 @@ namespace iolite {
   X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(socketpair) \
   X(getsockname) X(getpeername) X(setsockopt) X(getsockopt) X(recv) X(send) \
   X(open) X(close) X(read) X(write) X(fcntl) X(dup) X(dup3) X(unlink) X(pipe2) \
+  X(pread) X(pwrite) X(fsync) X(fstat) X(sendfile) X(splice) \
   X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait) \
   X(kqueue) X(kevent) \
   X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep) \
   X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid) X(getpid) \
-  X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_cancel) \
+  X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_fsync) \
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit)
 // clang-format on

@@ -22,6 +22,7 @@ struct aiocb;
 struct epoll_event;
 struct io_uring_params;
 struct rlimit;
+struct stat;
 struct kevent;
 
 namespace iolite {
@@ -112,6 +113,24 @@ class kernel {
   int unlink(const char* path) noexcept { return to_int(call::unlink, path); }
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }
 
+  // --- files ---
+  long pread(int fd, void* p, std::size_t n, off_t at) noexcept {
+    return word(call::pread, fd, p, n, at);
+  }
+  long pwrite(int fd, const void* p, std::size_t n, off_t at) noexcept {
+    return word(call::pwrite, fd, p, n, at);
+  }
+  int fsync(int fd) noexcept { return to_int(call::fsync, fd); }
+  int fstat(int fd, struct stat* out) noexcept { return to_int(call::fstat, fd, out); }
+  // These two raise SIGPIPE where send(2) can be told not to.
+  long sendfile(int to, int from, off_t* at, std::size_t n) noexcept {
+    return word(call::sendfile, to, from, at, n);
+  }
+  long splice(int from, off_t* from_at, int to, off_t* to_at, std::size_t n,
+              unsigned flags) noexcept {
+    return word(call::splice, from, from_at, to, to_at, n, flags);
+  }
+
   // --- readiness: select(2), poll(2), epoll(7), kqueue(2). Milliseconds, < 0: for ever ---
   int select(int n, fd_set* r, fd_set* w, fd_set* x, timeval* t) noexcept {
     return to_int(call::select, n, r, w, x, t);
@@ -159,12 +178,12 @@ class kernel {
   // --- POSIX asynchronous I/O: aio(7). aio_error gives EINPROGRESS, 0, or a positive error ---
   int aio_read(aiocb* c) noexcept { return to_int(call::aio_read, c); }
   int aio_write(aiocb* c) noexcept { return to_int(call::aio_write, c); }
+  int aio_fsync(int how, aiocb* c) noexcept { return to_int(call::aio_fsync, how, c); }
   int aio_suspend(const aiocb* const* list, int n, const timespec* t) noexcept {
     return to_int(call::aio_suspend, list, n, t);
   }
   int aio_error(const aiocb* c) noexcept { return to_int(call::aio_error, c); }
   long aio_return(aiocb* c) noexcept { return word(call::aio_return, c); }
-  int aio_cancel(int fd, aiocb* c) noexcept { return to_int(call::aio_cancel, fd, c); }
 
   // --- io_uring(7), and the memory its rings are shared in ---
   int io_uring_setup(unsigned entries, io_uring_params* p) noexcept {

@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,7 +147,7 @@ class linux_kernel final : public kernel {
 #define T(n) a.as<const timespec*>(n)
 // NOLINTEND(bugprone-macro-parentheses)
 // clang-format off
-long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a call
+long linux_kernel::perform(call c, const call_args& a) noexcept {
   switch (c) {
     case call::socket: return ::socket(I(0), I(1), I(2));
     case call::bind: return ::bind(I(0), P(const sockaddr, 1), a.as<socklen_t>(2));
@@ -168,6 +170,12 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::dup: return ::fcntl(I(0), F_DUPFD_CLOEXEC, 0);
     case call::dup3: return ::dup3(I(0), I(1), I(2));
     case call::unlink: return ::unlink(P(const char, 0));
+    case call::pread: return ::pread(I(0), P(void, 1), N(2), a.word[3]);
+    case call::pwrite: return ::pwrite(I(0), P(const void, 1), N(2), a.word[3]);
+    case call::fsync: return ::fsync(I(0));
+    case call::fstat: return ::fstat(I(0), P(struct stat, 1));
+    case call::sendfile: return ::sendfile(I(0), I(1), P(off_t, 2), N(3));
+    case call::splice: return ::splice(I(0), P(off_t, 1), I(2), P(off_t, 3), N(4), U(5));
     case call::pipe2: return ::pipe2(P(int, 0), I(1));
     case call::select: return ::select(I(0), F(1), F(2), F(3), P(timeval, 4));
     case call::poll: return ::poll(P(pollfd, 0), N(1), I(2));
@@ -190,7 +198,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {  // one line a
     case call::aio_suspend: return ::aio_suspend(P(const aiocb* const, 0), I(1), T(2));
     case call::aio_error: return ::aio_error(P(const aiocb, 0));
     case call::aio_return: return ::aio_return(P(aiocb, 0));
-    case call::aio_cancel: return ::aio_cancel(I(0), P(aiocb, 1));
+    case call::aio_fsync: return ::aio_fsync(I(0), P(aiocb, 1));
     case call::io_uring_setup: return ::syscall(SYS_io_uring_setup, U(0), a.word[1]);
     case call::io_uring_enter:
       return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));

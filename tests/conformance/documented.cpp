@@ -1,8 +1,8 @@
 // docs/semantics.md has a table of what differs between engines; this compares it with the engines.
 //
-//   | engine | blocking | picks buffer | descriptor limit |
-//   |---|---|---|---|
-//   | `select` | no | no | 1024 |
+//   | engine | blocking | picks buffer | files itself | descriptor limit |
+//   |---|---|---|---|---|
+//   | `select` | no | no | no | 1024 |
 #include "support/engine_test.hpp"
 
 #include <filesystem>
@@ -43,9 +43,9 @@ documented_traits(const std::filesystem::path& file) {
   bool inside = false;
   for (std::string line; std::getline(in, line);) {
     const std::vector<std::string> cells = cells_of(line);
-    if (cells.size() >= 4 && cells[0] == "engine" && cells[1] == "blocking") inside = true;
+    if (cells.size() >= 5 && cells[0] == "engine" && cells[1] == "blocking") inside = true;
     else if (inside && (line.empty() || line[0] != '|')) break;
-    else if (inside && cells.size() >= 4 && cells[0].find("---") == std::string::npos)
+    else if (inside && cells.size() >= 5 && cells[0].find("---") == std::string::npos)
       rows[cells[0]] = cells;
   }
   return rows;
@@ -56,13 +56,14 @@ TEST_P(engine, what_differs_is_what_the_documentation_says) {
   if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " does not exist";
   const auto rows = documented_traits(file);
   ASSERT_FALSE(rows.empty())
-      << "no table headed | engine | blocking | picks buffer | descriptor limit |";
+      << "no table headed | engine | blocking | picks buffer | files itself | descriptor limit |";
   const auto row = rows.find(GetParam());
   ASSERT_NE(row, rows.end()) << GetParam() << " has no row";
   const iolite::engine_traits t = traits();
   EXPECT_EQ(row->second[1], t.blocking ? "yes" : "no");
   EXPECT_EQ(row->second[2], t.picks_buffer ? "yes" : "no");
-  const std::string limit = row->second[3];
+  EXPECT_EQ(row->second[3], t.files ? "yes" : "no");
+  const std::string limit = row->second[4];
   if (t.fd_limit == 0)
     EXPECT_TRUE(limit == "no" || limit == "none" || limit == "0" || limit == "-") << limit;
   else {

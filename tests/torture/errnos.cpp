@@ -26,6 +26,11 @@ constexpr int of_open[] = {EMFILE, ENFILE, EINTR, ENOENT, EACCES, ENOMEM};
 constexpr int of_close[] = {EIO, EINTR};
 constexpr int of_read[] = {EAGAIN, EINTR};
 constexpr int of_write[] = {EINTR};  // a wake-up: EAGAIN would mean that one is pending already
+constexpr int of_file_read[] = {EIO, EINTR, EAGAIN};
+constexpr int of_file_write[] = {EIO, EINTR, ENOSPC, EDQUOT, EFBIG};
+constexpr int of_fsync[] = {EIO, ENOSPC, EINTR};
+constexpr int of_fstat[] = {ENOMEM, EOVERFLOW};
+constexpr int of_sendfile[] = {EAGAIN, EINTR, EIO, EINVAL, ENOMEM, EPIPE, ECONNRESET};
 constexpr int of_fcntl[] = {EINVAL, EAGAIN};
 constexpr int of_dup[] = {EMFILE};
 constexpr int of_unlink[] = {ENOENT, EACCES, EBUSY};
@@ -67,6 +72,12 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::read: return of_read;
   case call::write: return of_write;
   case call::fcntl: return of_fcntl;
+  case call::pread: return of_file_read;
+  case call::pwrite: return of_file_write;
+  case call::fsync: return of_fsync;
+  case call::fstat: return of_fstat;
+  case call::sendfile:
+  case call::splice: return of_sendfile;
   case call::dup: return of_dup;
   case call::unlink: return of_unlink;
   case call::pipe2:
@@ -82,6 +93,7 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::futex_wait: return of_futex;
   case call::nanosleep: return of_interrupted;
   case call::sigtimedwait: return of_sigtimedwait;
+  case call::aio_fsync:
   case call::aio_read:
   case call::aio_write: return of_aio_start;
   case call::aio_suspend: return of_aio_suspend;

@@ -1,6 +1,7 @@
 // See scenarios.hpp.
 #include "scenarios.hpp"
 
+#include "support/files.hpp"
 #include "support/streams.hpp"
 
 #include <array>
@@ -171,6 +172,50 @@ task<> call_out() {
 }
 void offload_once(engine& on) { on.run(call_out()); }
 
+task<> write_and_read(std::string path) {
+  std::string text = "some bytes";
+  const auto out = co_await file::open(path, file_mode::create);
+  if (!out) co_return;
+  if (!co_await out->write_at(0, bytes_of(text))) co_return;
+  if (!co_await out->sync()) co_return;
+  const auto in = co_await file::open(path, file_mode::read);
+  if (!in || !in->size()) co_return;
+  static_cast<void>(co_await in->read_at(0, bytes_of(text)));
+}
+void file_written_and_read(engine& on) {
+  const temporary_file here;
+  on.run(write_and_read(here.path()));
+}
+
+task<> send_in_each_way(stream to, std::string path) {
+  to.set_idle_timeout(patience);
+  const auto from = co_await file::open(path, file_mode::read);
+  if (!from) co_return;
+  for (const transfer how : {transfer::best, transfer::copy, transfer::splice}) {
+    if (!co_await send_file(to, *from, 0, whole_file, how)) co_return;
+  }
+}
+void file_sent(engine& on) {
+  const temporary_file here;
+  here.write(pattern(10'000));
+  half_pair p = unix_half(on);
+  on.run(send_in_each_way(std::move(p.ours), here.path()));
+}
+
+task<> swap_messages(stream a, stream b) {
+  a.set_idle_timeout(patience);
+  b.set_idle_timeout(patience);
+  frames to(a);
+  frames from(b);
+  if (!co_await to.send("question") || !co_await from.receive()) co_return;
+  if (!co_await from.send("answer")) co_return;
+  static_cast<void>(co_await to.receive());
+}
+void framed_messages(engine& on) {
+  stream_pair p = unix_streams(on);
+  on.run(swap_messages(std::move(p.a), std::move(p.b)));
+}
+
 constexpr scenario scenarios[] = {
     {"echo_once", echo_once},
     {"many_connections", many_connections},
@@ -185,6 +230,9 @@ constexpr scenario scenarios[] = {
     {"foreign_descriptor", foreign_descriptor},
     {"polite_end", polite_end},
     {"offload_once", offload_once},
+    {"file_written_and_read", file_written_and_read},
+    {"file_sent", file_sent},
+    {"framed_messages", framed_messages},
 };
 
 }  // namespace

@@ -1,0 +1,77 @@
+// See frames.hpp: bytes in, messages out.
+#include "iolite/frames.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace iolite {
+namespace {
+
+constexpr std::size_t room_min = 4096;
+
+bool is_valid(const frame_format& f) noexcept {
+  return f.length_bytes == 1 || f.length_bytes == 2 || f.length_bytes == 4 || f.length_bytes == 8;
+}
+
+std::uint64_t read_length(std::span<const std::byte> from) noexcept {
+  std::uint64_t n = 0;
+  for (const std::byte b : from) n = n << 8 | std::to_integer<std::uint64_t>(b);
+  return n;
+}
+
+// What fits into the length as well as into the limit.
+std::uint64_t longest(const frame_format& f) noexcept {
+  const std::uint64_t countable =
+      f.length_bytes == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * f.length_bytes)) - 1;
+  return std::min<std::uint64_t>(f.max, countable);
+}
+
+std::unexpected<std::error_code> too_long() noexcept {
+  return std::unexpected(std::make_error_code(std::errc::message_size));
+}
+
+}  // namespace
+
+frame_decoder::frame_decoder(frame_format format) : format_(format) {
+  if (!is_valid(format_)) throw std::invalid_argument("a length has 1, 2, 4 or 8 bytes");
+}
+
+result<std::optional<std::span<const std::byte>>> frame_decoder::next() noexcept {
+  const std::span<const std::byte> have(buffer_.data() + begin_, end_ - begin_);
+  wanted_ = format_.length_bytes;
+  if (have.size() < wanted_) return std::nullopt;
+  const std::uint64_t length = read_length(have.first(wanted_));
+  if (length > format_.max) return too_long();  // before anything is added to it
+  wanted_ += static_cast<std::size_t>(length);
+  if (have.size() < wanted_) return std::nullopt;
+  begin_ += wanted_;
+  return have.subspan(format_.length_bytes, static_cast<std::size_t>(length));
+}
+
+std::span<std::byte> frame_decoder::room() {
+  const std::size_t have = end_ - begin_;
+  const std::size_t needed = std::max(wanted_, have + 1);
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (buffer_.size() - begin_ < needed && begin_ > 0) {
+    std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), have, buffer_.begin());
+    begin_ = 0;
+    end_ = have;
+  }
+  if (buffer_.size() < needed) buffer_.resize(std::max(needed, room_min));
+  return std::span(buffer_).subspan(end_);
+}
+
+void frame_decoder::wrote(std::size_t bytes) noexcept { end_ += bytes; }
+
+result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte> message,
+                          const frame_format& format) {
+  if (message.size() > longest(format)) return too_long();
+  for (unsigned i = format.length_bytes; i-- > 0;) {
+    const auto length = static_cast<std::uint64_t>(message.size());
+    to.push_back(static_cast<std::byte>(length >> (8 * i)));
+  }
+  to.insert(to.end(), message.begin(), message.end());
+  return {};
+}
+
+}  // namespace iolite

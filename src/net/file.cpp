@@ -1,0 +1,116 @@
+// See file.hpp: regular files.
+#include "iolite/file.hpp"
+
+#include "core/assert.hpp"
+#include "core/perform.hpp"
+#include "iolite/engine.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace iolite {
+namespace {
+
+int flags_of(file_mode m) noexcept {
+  switch (m) {
+  case file_mode::read: return O_RDONLY;
+  case file_mode::create: return O_WRONLY | O_CREAT | O_TRUNC;
+  case file_mode::update: break;
+  }
+  return O_RDWR | O_CREAT;
+}
+
+}  // namespace
+
+// --- operations ---
+
+detail::file_operation::file_operation(const file& f, op_kind what, std::span<std::byte> bytes,
+                                       std::uint64_t at) noexcept
+    : file_(f), what_(what), bytes_(bytes), at_(at) {}
+
+void detail::file_operation::describe(operation& op) const noexcept {
+  op.kind = what_;
+  op.fd = file_.fd_;
+  op.data = bytes_.data();
+  op.size = bytes_.size();
+  op.offset = at_;
+  op.all = true;
+}
+
+bool detail::file_operation::begin_on_file(std::coroutine_handle<> h, const context& c) {
+  engine_ = c.on;
+  native_ = c.on->traits().files;
+  ++file_.pending_;
+  if (!native_) return hand_over(h, c);
+  describe(*this);
+  return begin(h, c);
+}
+
+// A helper's, or a blocking engine's.
+void detail::file_operation::call() noexcept {
+  operation op;
+  describe(op);
+  int r = op.fd < 0 ? -EBADF : 0;
+  while (r >= 0 && (op.moved < op.size || what_ == op_kind::sync)) {
+    r = perform(engine_->os(), op, wait_in_call::yes, false);
+    if (r <= 0) break;
+    op.moved += static_cast<std::size_t>(r);
+  }
+  ended_with_ = r;
+  got_ = op.moved;
+}
+
+result<std::size_t> detail::file_operation::end_on_file() noexcept {
+  const int r = native_ ? end() : take_back();
+  --file_.pending_;
+  if (r < 0) return failure(r);
+  if (native_) return moved;
+  if (ended_with_ < 0) return failure(ended_with_);
+  return got_;
+}
+
+result<void> file_sync::await_resume() noexcept {
+  if (const auto r = end_on_file(); !r) return std::unexpected(r.error());
+  return {};
+}
+
+// --- the file ---
+
+task<result<file>> file::open(std::string path, file_mode mode, unsigned permissions) {
+  engine& on = *(co_await here{}).on;
+  const auto opened = co_await offload([&] {
+    for (;;) {
+      const int fd = on.os().open(path.c_str(), flags_of(mode) | O_CLOEXEC, permissions);
+      if (fd != -EINTR) return fd;
+    }
+  });
+  if (!opened) co_return std::unexpected(opened.error());
+  if (*opened < 0) co_return failure(*opened);
+  co_return adopt(on, *opened);
+}
+
+file file::adopt(engine& on, int fd) noexcept {
+  file f;
+  f.engine_ = &on;
+  f.fd_ = fd;
+  return f;
+}
+
+result<std::uint64_t> file::size() const noexcept {
+  if (fd_ < 0) return failure(-EBADF);
+  struct stat about{};
+  if (const int r = engine_->os().fstat(fd_, &about); r < 0) return failure(r);
+  return static_cast<std::uint64_t>(about.st_size);
+}
+
+void file::close() noexcept {
+  if (fd_ >= 0) engine_->close(release());
+}
+
+int file::release() noexcept {
+  IOLITE_ASSERT(pending_ == 0, "a file is moved and closed only while nothing is pending on it");
+  return std::exchange(fd_, -1);
+}
+
+}  // namespace iolite

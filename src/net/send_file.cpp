@@ -1,0 +1,158 @@
+// See file.hpp: send_file(), from a file to a socket.
+//
+// sendfile(2) and splice(2) have no MSG_DONTWAIT: where sockets block, this one does not while its
+// file is sent. Those engines take EAGAIN for what it is, also in a receive beside it.
+#include "core/assert.hpp"
+#include "iolite/engine.hpp"
+#include "iolite/file.hpp"
+#include "kernel/kernel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+#include <vector>
+
+namespace iolite {
+namespace {
+
+constexpr std::size_t copy_bytes = 64 * 1024;
+constexpr std::uint64_t piece_bytes = 1 << 30;
+
+class send_file_operation : public detail::stream_operation {
+ public:
+  send_file_operation(stream& to, file_source& from, std::uint64_t at, std::size_t bytes,
+                      bool whole) noexcept
+      : stream_operation(to, op_kind::send_file, reinterpret_cast<std::byte*>(&from), bytes,
+                         whole) {
+    offset = at;
+  }
+  result<std::size_t> await_resume() noexcept {
+    const int r = end_on_stream();
+    if (r < 0) return failure(r);
+    return moved;
+  }
+};
+
+// A descriptor in non-blocking mode, for a while.
+class nonblocking_now {
+ public:
+  nonblocking_now(const context& c, int fd) noexcept : os_(c.on->os()), fd_(fd) {
+    if (c.on->traits().needs_nonblocking) return;
+    const int flags = os_.fcntl(fd_, F_GETFL);
+    if (flags < 0 || (flags & O_NONBLOCK) != 0) return;
+    if (os_.fcntl(fd_, F_SETFL, flags | O_NONBLOCK) == 0) before_ = flags;
+  }
+  nonblocking_now(const nonblocking_now&) = delete;
+  nonblocking_now& operator=(const nonblocking_now&) = delete;
+  ~nonblocking_now() {
+    if (before_ >= 0) os_.fcntl(fd_, F_SETFL, before_);
+  }
+
+ private:
+  kernel& os_;
+  const int fd_;
+  int before_ = -1;
+};
+
+struct pipe_ends {
+  explicit pipe_ends(kernel& k) noexcept : os(k), error(k.pipe2(fd, O_CLOEXEC)) {}
+  pipe_ends(const pipe_ends&) = delete;
+  pipe_ends& operator=(const pipe_ends&) = delete;
+  ~pipe_ends() {
+    if (error < 0) return;
+    os.close(fd[0]);
+    os.close(fd[1]);
+  }
+  kernel& os;
+  int fd[2] = {-1, -1};
+  const int error;
+};
+
+// What is to be sent, and what has been.
+struct progress {
+  std::uint64_t at;
+  std::uint64_t left;
+  std::uint64_t sent = 0;
+
+  void went(std::uint64_t n) noexcept {
+    at += n;
+    left -= n;
+    sent += n;
+  }
+};
+
+task<std::error_code> by_copy(stream& to, const file& from, progress& p) {
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(copy_bytes, p.left));
+  while (p.left > 0) {
+    const auto piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), p.left));
+    const auto n = co_await from.read_at(p.at, piece);
+    if (!n) co_return n.error();
+    if (*n == 0) break;
+    const auto sent = co_await to.send_all(piece.first(*n));
+    if (!sent) co_return sent.error();
+    p.went(*n);
+  }
+  co_return std::error_code();
+}
+
+task<std::error_code> by_sendfile(stream& to, const file& from, progress& p) {
+  file_source source{from.native_handle(), false};
+  while (p.left > 0) {
+    const auto n =
+        co_await send_file_operation(to, source, p.at, std::min(p.left, piece_bytes), false);
+    if (!n) co_return n.error();
+    if (*n == 0) break;
+    p.went(*n);
+  }
+  co_return std::error_code();
+}
+
+task<std::error_code> by_splice(stream& to, const file& from, progress& p) {
+  kernel& os = to.on()->os();
+  const pipe_ends between(os);
+  if (between.error < 0) co_return failure(between.error).error();
+  file_source source{between.fd[0], true};
+  while (p.left > 0) {
+    auto at = static_cast<off_t>(p.at);
+    const long in = os.splice(from.native_handle(), &at, between.fd[1], nullptr,
+                              std::min(p.left, piece_bytes), SPLICE_F_NONBLOCK);
+    if (in == -EINTR) continue;
+    if (in < 0) co_return failure(static_cast<int>(in)).error();
+    if (in == 0) break;
+    const auto n = co_await send_file_operation(to, source, 0, static_cast<std::size_t>(in), true);
+    if (!n) co_return n.error();
+    p.went(*n);
+  }
+  co_return std::error_code();
+}
+
+// The file system or the socket has no such way.
+bool cannot(std::error_code e) noexcept {
+  return e == std::errc::invalid_argument || e == std::errc::function_not_supported ||
+         e == std::errc::operation_not_supported;
+}
+
+}  // namespace
+
+task<result<std::uint64_t>> send_file(stream& to, const file& from, std::uint64_t at,
+                                      std::uint64_t length, transfer how) {
+  if (!to.is_open() || !from.is_open()) co_return failure(-EBADF);
+  const context c = co_await here{};
+  progress p{at, length};
+  std::error_code error;
+  if (how == transfer::copy) {
+    error = co_await by_copy(to, from, p);
+  } else {
+    const nonblocking_now mode(c, to.native_handle());
+    if (how == transfer::splice) error = co_await by_splice(to, from, p);
+    else error = co_await by_sendfile(to, from, p);
+    if (how == transfer::best && cannot(error) && p.sent == 0) {
+      error = co_await by_copy(to, from, p);
+    }
+  }
+  if (error) co_return std::unexpected(error);
+  co_return p.sent;
+}
+
+}  // namespace iolite

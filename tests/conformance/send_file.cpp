@@ -1,0 +1,200 @@
+// From a file to a socket, in each way there is.
+#include "kernel/faulty.hpp"
+#include "support/engine_test.hpp"
+#include "support/files.hpp"
+
+#include <csignal>
+#include <fcntl.h>
+#include <thread>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+constexpr transfer ways[] = {transfer::best, transfer::copy, transfer::sendfile, transfer::splice};
+
+task<result<std::uint64_t>> send_path(stream& to, std::string path, transfer how,
+                                      std::uint64_t at = 0, std::uint64_t length = whole_file) {
+  const auto f = co_await file::open(std::move(path), file_mode::read);
+  if (!f) co_return std::unexpected(f.error());
+  co_return co_await send_file(to, *f, at, length, how);
+}
+
+TEST_P(engine, a_file_is_sent_byte_exact) {
+  struct body {
+    static task<> check(stream to, std::string path, transfer how, std::size_t bytes) {
+      EXPECT_EQ((co_await send_path(to, path, how)).value_or(1), bytes);
+    }
+  };
+  for (const transfer how : ways) {
+    for (const std::size_t bytes : {0UL, 1UL, 4096UL, 3'000'001UL}) {
+      const temporary_file here;
+      const std::string text = pattern(bytes);
+      here.write(text);
+      half_pair p = tcp_half(on());
+      EXPECT_TRUE(p.ours.set_buffers(256 * 1024, 65'536)) << "so that it has to wait";
+      std::string got;
+      std::thread reader([&] { got = p.theirs.recv_until_end(); });
+      run(body::check(std::move(p.ours), here.path(), how, bytes));
+      reader.join();
+      EXPECT_TRUE(got == text) << static_cast<int>(how) << ", " << bytes << " bytes";
+    }
+  }
+}
+
+TEST_P(engine, a_part_of_a_file_is_sent) {
+  struct body {
+    static task<> check(stream to, std::string path, transfer how) {
+      EXPECT_EQ((co_await send_path(to, path, how, 2, 3)).value_or(0), 3U);
+      EXPECT_EQ((co_await send_path(to, path, how, 6, 100)).value_or(0), 2U) << "the file ends";
+      EXPECT_EQ((co_await send_path(to, path, how, 100, 1)).value_or(9), 0U) << "beyond the end";
+      EXPECT_EQ((co_await send_path(to, path, how, 0, 0)).value_or(9), 0U);
+    }
+  };
+  for (const transfer how : ways) {
+    const temporary_file here;
+    here.write("01234567");
+    half_pair p = unix_half(on());
+    run(body::check(std::move(p.ours), here.path(), how));
+    EXPECT_EQ(p.theirs.recv_until_end(), "23467");
+  }
+}
+
+TEST_P(engine, a_stream_receives_while_it_sends_a_file) {
+  struct body {
+    static task<> receive_all(stream& from, std::string& got) {
+      got = (co_await receive_exactly(from, 300'000)).value_or("");
+    }
+    static task<> check(stream both, std::string path, transfer how, std::string& got) {
+      scope receiver;
+      receiver.spawn(receive_all(both, got));
+      EXPECT_TRUE(co_await send_path(both, path, how));
+      co_await receiver.join();
+    }
+  };
+  for (const transfer how : ways) {
+    const temporary_file here;
+    const std::string up = pattern(300'000, 1);
+    const std::string down = pattern(2'000'000, 2);
+    here.write(down);
+    half_pair p = tcp_half(on());
+    std::string got_down;
+    std::string got_up;
+    std::thread sender([&] { EXPECT_TRUE(p.theirs.send_all(up)); });
+    std::thread reader([&] { got_down = p.theirs.recv_until_end(); });
+    run(body::check(std::move(p.ours), here.path(), how, got_up));
+    sender.join();
+    reader.join();
+    EXPECT_TRUE(got_up == up);
+    EXPECT_TRUE(got_down == down);
+  }
+}
+
+TEST_P(engine, sending_a_file_leaves_the_socket_in_its_mode) {
+  struct body {
+    static task<> check(stream to, std::string path) {
+      const int before = ::fcntl(to.native_handle(), F_GETFL);
+      for (const transfer how : ways) EXPECT_TRUE(co_await send_path(to, path, how));
+      EXPECT_EQ(::fcntl(to.native_handle(), F_GETFL), before);
+    }
+  };
+  const temporary_file here;
+  here.write("text");
+  half_pair p = unix_half(on());
+  run(body::check(std::move(p.ours), here.path()));
+}
+
+// The signal that a broken pipe raises would end the program.
+TEST_P(engine, a_file_sent_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
+  struct body {
+    static task<> check(stream to, std::string path, transfer how) {
+      std::error_code last;
+      for (int i = 0; i < 100 && !last; ++i) {  // what the buffers still take is sent
+        const auto sent = co_await send_path(to, path, how);
+        if (!sent) last = sent.error();
+      }
+      EXPECT_TRUE(is_gone(last)) << last.message();
+    }
+  };
+  const temporary_file here;
+  here.write(pattern(100'000));
+  const child_end end = run_in_child([&] {
+    ::signal(SIGPIPE, SIG_DFL);
+    const auto e = new_engine(GetParam());
+    for (const transfer how : ways) {
+      for (const auto make : {unix_half, tcp_half}) {
+        half_pair p = make(*e);
+        p.theirs.close();
+        e->run(body::check(std::move(p.ours), here.path(), how));
+      }
+    }
+  });
+  EXPECT_EQ(end.exit_status, 0) << end.errors;
+}
+
+TEST_P(engine, a_file_sent_to_a_peer_that_does_not_read_times_out) {
+  struct body {
+    static task<> check(stream to, std::string path, transfer how) {
+      to.set_idle_timeout(50ms);
+      const auto sent = co_await send_path(to, path, how);
+      EXPECT_EQ(sent ? std::error_code() : sent.error(), std::errc::timed_out);
+    }
+  };
+  const temporary_file here;
+  here.write(pattern(16 << 20));
+  for (const transfer how : ways) {
+    half_pair p = tcp_half(on());
+    run(body::check(std::move(p.ours), here.path(), how));
+  }
+}
+
+TEST_P(engine, sending_a_file_is_cancelled) {
+  struct body {
+    static task<> send(stream& to, std::string path, transfer how, outcome& out) {
+      const auto sent = co_await send_path(to, path, how);
+      out.set(sent ? std::error_code() : sent.error());
+    }
+    static task<> check(stream to, std::string path, transfer how, outcome& out) {
+      scope sender;
+      sender.spawn(send(to, path, how, out));
+      co_await let_others_run();
+      sender.cancel();
+      co_await sender.join();
+    }
+  };
+  const temporary_file here;
+  here.write(pattern(16 << 20));
+  for (const transfer how : ways) {
+    half_pair p = tcp_half(on());
+    outcome out;
+    run(body::check(std::move(p.ours), here.path(), how, out));
+    EXPECT_EQ(out.times, 1);
+    EXPECT_EQ(out.code, std::errc::operation_canceled);
+  }
+}
+
+TEST_P(engine, a_file_is_copied_where_the_kernel_has_no_sendfile) {
+  faulty& os =
+      on_faulty({{.what = call::sendfile, .nth = 1, .times = fault::for_ever, .error = EINVAL}});
+  struct body {
+    static task<> check(stream to, std::string path) {
+      EXPECT_EQ((co_await send_path(to, path, transfer::best)).value_or(0), 100'000U);
+      const auto insisted = co_await send_path(to, path, transfer::sendfile);
+      EXPECT_EQ(insisted ? std::error_code() : insisted.error(), std::errc::invalid_argument);
+    }
+  };
+  const temporary_file here;
+  const std::string text = pattern(100'000);
+  here.write(text);
+  half_pair p = unix_half(on());
+  std::string got;
+  std::thread reader([&] { got = p.theirs.recv_until_end(); });
+  run(body::check(std::move(p.ours), here.path()));
+  reader.join();
+  EXPECT_TRUE(got == text);
+  EXPECT_EQ(os.injected(), 2U);
+}
+
+}  // namespace
+}  // namespace iolite_test

@@ -1,0 +1,23 @@
+// Files for tests.
+#pragma once
+#include <string>
+
+namespace iolite_test {
+
+// An empty file of its own, removed at the end.
+class temporary_file {
+ public:
+  temporary_file();
+  temporary_file(const temporary_file&) = delete;
+  temporary_file& operator=(const temporary_file&) = delete;
+  ~temporary_file();
+
+  void write(const std::string& text) const;  // instead of what is in it
+  [[nodiscard]] std::string read() const;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace iolite_test
