@@ -1,4 +1,4 @@
-// Regular files: who reads and writes them differs from engine to engine, what comes of it does not.
+// Regular files: who reads and writes them differs between engines, what comes of it does not.
 #include "support/files.hpp"
 #include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
