@@ -22,7 +22,7 @@ class CopyCost(Case):
         return found
 
     def test_each_way_is_what_it_says(self):
-        for engine in "blocking", "select", "poll", "epoll", "posix_aio", "io_uring":
+        for engine in ENGINES:
             with self.subTest(engine=engine):
                 rows = self.rows(engine)
                 self.assertEqual(list(rows), ["read + send", "mmap + send", "sendfile", "splice"])

@@ -1,9 +1,11 @@
 """Runs a program of the tutorial. Its clients are plain sockets."""
+import json
 import os
 import pathlib
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -12,9 +14,25 @@ import program
 from program import LIMIT, Case, dial, main, receive, until_end
 
 PROGRAMS = pathlib.Path(os.environ["TUTORIAL"])
-# Each engine once, in a placement in which many clients are served at a time.
-MODELS = ["blocking/thread", "nonblocking", "select", "poll", "epoll", "signal", "posix_aio",
-          "io_uring"]
+
+
+def usable():
+    """Each engine once that this machine allows, where many clients are served at a time."""
+    left_out = os.environ.get("TUTORIAL_WITHOUT", "").split()
+    models = json.loads(subprocess.run([os.environ["IOLITE_COMMAND"], "models", "--json", "-"],
+                                       stdout=subprocess.PIPE, check=True).stdout)
+    for model in models:
+        wanted = "thread" if model["engine"] == "blocking" else "shared"
+        if model["placement"] != wanted or not model["available"]:
+            continue
+        if model["engine"] in left_out:
+            print(f"without {model['engine']}: not under this sanitizer", file=sys.stderr)
+        else:
+            yield model["model"]
+
+
+MODELS = list(usable())
+ENGINES = [m.split("/")[0] for m in MODELS]
 
 
 class Running(program.Running):
@@ -51,5 +69,5 @@ def is_silent(s, seconds=0.2):
         s.settimeout(LIMIT)
 
 
-__all__ = ["Case", "MODELS", "PROGRAMS", "dial", "is_silent", "main", "os", "receive", "signal",
+__all__ = ["Case", "ENGINES", "MODELS", "PROGRAMS", "dial", "is_silent", "main", "os", "receive", "signal",
            "socket", "start", "time", "until_end"]
