@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import sys
@@ -15,6 +16,9 @@ PROGRAMS = pathlib.Path(os.environ["TUTORIAL"])
 # Each engine once, in a placement in which many clients are served at a time.
 MODELS = ["blocking/thread", "nonblocking", "select", "poll", "epoll", "signal", "posix_aio",
           "io_uring"]
+# What the programs say that measure their cost: see support/cost.cpp.
+COST = re.compile(r"connections (\d+), processes (\d+), threads (\d+), memory (\d+) KiB; "
+                  r"per client ([\d.]+) processes, ([\d.]+) threads, (-?[\d.]+) KiB")
 
 
 class Running(program.Running):
@@ -51,5 +55,40 @@ def is_silent(s, seconds=0.2):
         s.settimeout(LIMIT)
 
 
-__all__ = ["Case", "MODELS", "PROGRAMS", "dial", "is_silent", "main", "os", "receive", "signal",
-           "socket", "start", "time", "until_end"]
+def receive_line(s):
+    """The next line without its newline; what there was when the stream ends first."""
+    got = b""
+    while (piece := s.recv(1)) not in (b"", b"\n"):
+        got += piece
+    return got.decode()
+
+
+def ask(s, line):
+    """Sends a line; gives the line that is the answer."""
+    s.sendall(line.encode() + b"\n")
+    return receive_line(s)
+
+
+def wait_until(holds):
+    """Asks holds() again and again; fails when it never does."""
+    until = time.monotonic() + LIMIT
+    while not holds():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {LIMIT} s")
+        time.sleep(0.01)
+
+
+def proc_field(pid, file, name):
+    """The number behind `name` in a file of /proc/PID: proc_field(7, "status", "Threads")."""
+    with open(f"/proc/{pid}/{file}", encoding="ascii", errors="replace") as lines:
+        return next(int(l.split()[1]) for l in lines if l.startswith(name + ":"))
+
+
+def no_core_file():
+    """start(..., prepare=no_core_file): for a program that is made to crash."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+__all__ = ["COST", "Case", "MODELS", "PROGRAMS", "ask", "dial", "is_silent", "main",
+           "no_core_file", "os", "proc_field", "receive", "receive_line", "signal", "socket",
+           "start", "time", "until_end", "wait_until"]
