@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -33,6 +34,9 @@ def usable():
 
 MODELS = list(usable())
 ENGINES = [m.split("/")[0] for m in MODELS]
+# What the programs say that measure their cost: see support/cost.cpp.
+COST = re.compile(r"connections (\d+), processes (\d+), threads (\d+), memory (\d+) KiB; "
+                  r"per client ([\d.]+) processes, ([\d.]+) threads, (-?[\d.]+) KiB")
 
 
 class Running(program.Running):
@@ -69,5 +73,35 @@ def is_silent(s, seconds=0.2):
         s.settimeout(LIMIT)
 
 
-__all__ = ["Case", "ENGINES", "MODELS", "PROGRAMS", "dial", "is_silent", "main", "os", "receive", "signal",
-           "socket", "start", "time", "until_end"]
+def receive_line(s):
+    """The next line without its newline; what there was when the stream ends first."""
+    got = b""
+    while (piece := s.recv(1)) not in (b"", b"\n"):
+        got += piece
+    return got.decode()
+
+
+def ask(s, line):
+    """Sends a line; gives the line that is the answer."""
+    s.sendall(line.encode() + b"\n")
+    return receive_line(s)
+
+
+def wait_until(holds):
+    """Asks holds() again and again; fails when it never does."""
+    until = time.monotonic() + LIMIT
+    while not holds():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {LIMIT} s")
+        time.sleep(0.01)
+
+
+def proc_field(pid, file, name):
+    """The number behind `name` in a file of /proc/PID: proc_field(7, "status", "Threads")."""
+    with open(f"/proc/{pid}/{file}", encoding="ascii", errors="replace") as lines:
+        return next(int(l.split()[1]) for l in lines if l.startswith(name + ":"))
+
+
+def no_core_file():
+    """start(..., prepare=no_core_file): for a program that is made to crash."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -3,7 +3,6 @@
 
 #include "support/options.hpp"
 
-#include <csignal>
 #include <cstdio>
 #include <fmt/core.h>
 #include <iolite/iolite.hpp>
@@ -43,6 +42,15 @@ void on_stop(std::function<void()> wake) {
 }
 
 bool stopped() noexcept { return stop_asked != 0; }
+
+sigset_t hold_stop_signals() {
+  sigset_t both;
+  ::sigemptyset(&both);
+  ::sigaddset(&both, SIGINT);
+  ::sigaddset(&both, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &both, nullptr);
+  return both;
+}
 
 void say(std::string_view line) {
   fmt::print("{}\n", line);

@@ -1,6 +1,7 @@
 // For the programs that do I/O by hand, with a selector or with nothing: a listener to begin with,
 // and a polite end on ^C. The others leave both to iolite::serve().
 #pragma once
+#include <csignal>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,10 @@ namespace tutorial {
 void on_stop(std::function<void()> wake);
 // Whether one of them has come.
 [[nodiscard]] bool stopped() noexcept;
+
+// From now on SIGINT and SIGTERM interrupt nobody in this thread and those it starts: they are held
+// for who waits for them with sigtimedwait(2). Gives the two.
+[[nodiscard]] sigset_t hold_stop_signals();
 
 // A line that is seen at once, also through a pipe.
 void say(std::string_view line);
