@@ -4,6 +4,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -38,6 +39,36 @@ class Running(program.Running):
 
 def start(name, *arguments, **changes):
     return Running(PROGRAMS / name, *arguments, **changes)
+
+
+# Runs a program with all descriptors below a number taken, and a limit of its own.
+CROWD = """
+import os, resource, sys
+limit, taken = int(sys.argv[1]), int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+null = os.open(os.devnull, os.O_RDONLY)
+for number in range(3, taken):
+    os.dup2(null, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+class Crowded(Running):
+    def dialled(self, clients, address):
+        """Dials once more; what the program says of it."""
+        clients.append(dial(address))
+        return self.line()
+
+
+def start_crowded(name, taken, limit=4096):
+    return Crowded(sys.executable, "-c", CROWD, str(limit), str(taken), PROGRAMS / name,
+                   "--listen", ":0")
+
+
+def reset(s):
+    """Ends a connection with RST: nothing is left to be sent, and no good-bye."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
 
 
 def is_silent(s, seconds=0.2):
