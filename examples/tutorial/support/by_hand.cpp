@@ -25,6 +25,18 @@ int accept_client(int listener) {
   return -1;
 }
 
+void refuse_client(int client, int number, std::string_view facility, std::error_code why) {
+  say(fmt::format("client {} is refused: {} cannot watch descriptor {}: {}", number, facility,
+                  client, why.message()));
+  ::close(client);
+}
+
+bool is_broken(int client) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0;
+}
+
 arrival receive(int client, std::string& message, std::size_t most) {
   message.resize(most);
   const ssize_t n = ::recv(client, message.data(), most, MSG_DONTWAIT);
@@ -77,14 +89,9 @@ void echo_with_read_list(std::string_view facility, const std::string& listen) {
         static_cast<void>(selector.remove(fd));  // first, since close() frees its number
         ::close(fd);
       } else if (const int client = accept_client(listener); client >= 0) {
-        const auto added = selector.add(client, iolite::interest::read, ++clients);
-        if (added) {
+        if (const auto added = selector.add(client, iolite::interest::read, ++clients); added)
           say(fmt::format("client {} has come, the read list has {}", clients, selector.size()));
-        } else {
-          say(fmt::format("client {} is refused: {} cannot watch descriptor {}: {}", clients,
-                          facility, client, added.error().message()));
-          ::close(client);
-        }
+        else refuse_client(client, clients, facility, added.error());
       }
     }
   }

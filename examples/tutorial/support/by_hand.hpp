@@ -3,12 +3,19 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace tutorial {
 
 // The next client in the listener's queue, a non-blocking descriptor; -1: there is none. Where no
 // descriptor is free the client is closed, and a line says so.
 [[nodiscard]] int accept_client(int listener);
+
+// Closes one that the selector cannot watch, and says so.
+void refuse_client(int client, int number, std::string_view facility, std::error_code why);
+
+// Whether the socket has an error pending (SO_ERROR), which this takes.
+[[nodiscard]] bool is_broken(int client);
 
 enum class arrival { bytes, nothing, end, reset };
 
