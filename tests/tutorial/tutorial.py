@@ -65,6 +65,31 @@ def start_crowded(name, taken, limit=4096):
                    "--listen", ":0")
 
 
+class Counted(Running):
+    """A program on support/counted_echo.hpp, which says what its lines cost."""
+
+    def __init__(self, name, every):
+        super().__init__(PROGRAMS / name, "--listen", ":0", "--every", str(every))
+        self.every = every
+
+    def costs(self, clients):
+        """After as many lines as it reports, spread over the clients, all of whom wait for their
+        answer: the number of threads, and the calls for a line by name."""
+        for number in range(0, self.every, len(clients)):
+            for s in clients:
+                s.sendall(b"line %d\n" % number)
+            for s in clients:
+                text = b"line %d\n" % number
+                if receive(s, len(text)) != text:
+                    raise AssertionError("not the echo of what was sent")
+        line = self.line()
+        match = re.match(rf"{self.every} lines; threads: (\d+); calls for each line:", line)
+        if not match:
+            raise AssertionError(f"not a report: {line!r}")
+        words = line[match.end():].split()
+        return int(match[1]), {name: float(count) for name, count in zip(words[::2], words[1::2])}
+
+
 def reset(s):
     """Ends a connection with RST: nothing is left to be sent, and no good-bye."""
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
