@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   }
   auto& selector = *opened;
   if (!selector.add(listener, iolite::interest::read, "the listener")) return 1;
-  std::printf("listening on 127.0.0.1:7001 (%s)\n", selector.name().data());
+  std::puts(("listening on 127.0.0.1:7001 (" + std::string(selector.name()) + ")").c_str());
   std::fflush(stdout);
   for (unsigned connections = 0;;) {
     const auto ready = selector.wait();

@@ -151,7 +151,8 @@ class stream {
   result<void> set_keepalive(clock::duration idle, clock::duration interval) noexcept;
   // TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged. tcp(7).
   result<void> set_user_timeout(clock::duration limit) noexcept;
-  // SO_SNDBUF, SO_RCVBUF in bytes; the kernel doubles them. socket(7).
+  // SO_SNDBUF, SO_RCVBUF in bytes; the kernel doubles them, and stops fitting them to the traffic.
+  // A receive buffer smaller than a segment (64 KiB on loopback) makes TCP crawl. socket(7).
   result<void> set_buffers(std::size_t send_bytes, std::size_t recv_bytes) noexcept;
   void set_close_watcher(detail::close_watcher* w) noexcept { watcher_ = w; }
 

@@ -3,7 +3,9 @@ import subprocess
 
 from tutorial import *
 
-ALL = sorted(p.name for p in PROGRAMS.iterdir() if p.is_file() and os.access(p, os.X_OK))
+NEEDS = {"io_uring_echo": "io_uring", "posix_aio": "posix_aio", "signal_driven": "signal"}
+ALL = sorted(p.name for p in PROGRAMS.iterdir() if p.is_file() and os.access(p, os.X_OK)
+             and NEEDS.get(p.name, ENGINES[0]) in ENGINES)
 
 
 def run(name, *arguments):

@@ -3,6 +3,7 @@ from tutorial import *
 from tutorial import Counted
 
 
+@needs("posix_aio")
 class PosixAio(Case):
     def test_a_helper_makes_the_second_phase(self):
         with Counted("posix_aio", 200) as server:

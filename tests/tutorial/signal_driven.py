@@ -3,6 +3,7 @@ from tutorial import *
 from tutorial import Counted
 
 
+@needs("signal")
 class SignalDriven(Case):
     def test_a_signal_ends_the_first_phase(self):
         with Counted("signal_driven", 200) as server:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import unittest
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
 import program
@@ -35,6 +36,13 @@ def usable():
 
 MODELS = list(usable())
 ENGINES = [m.split("/")[0] for m in MODELS]
+
+
+def needs(engine):
+    """For what is about one engine."""
+    return unittest.skipUnless(engine in ENGINES, f"{engine} is not to be had here")
+
+
 # What the programs say that measure their cost: see support/cost.cpp.
 COST = re.compile(r"connections (\d+), processes (\d+), threads (\d+), memory (\d+) KiB; "
                   r"per client ([\d.]+) processes, ([\d.]+) threads, (-?[\d.]+) KiB")
