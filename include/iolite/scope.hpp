@@ -7,7 +7,8 @@
 //
 // On event-loop engines the children take turns on this thread. On a blocking engine, where a task
 // that waits holds its thread, each child gets a thread and an engine of its own: children that
-// share anything but channels, events and what they lock themselves work on no such model.
+// share anything but channels, events, what they lock themselves and the two directions of a stream
+// work on no such model.
 //
 // Cancelling the task that waits in join() cancels the children and waits on until they have ended.
 #pragma once
