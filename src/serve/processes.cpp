@@ -62,33 +62,14 @@ void server::tell_children(int number) noexcept {
 // --- process: a fork for each connection ---
 
 server::outcome server::serve_process() {
-  auto on = make_engine_on(os_, "poll");
-  if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
-  if (!listeners) return std::unexpected(listeners.error());
-  const stop_signals signals(os_, *latch_, options_.signals);
-  announce();
-  (*on)->run(accept_for_processes(std::move(*listeners)));
-  return {};
+  return serve_on_one_loop(
+      "poll", [this](std::vector<listener> l) { return accept_for_processes(std::move(l)); });
 }
 
 task<void> server::accept_for_processes(std::vector<listener> listeners) {
-  const bool nonblocking = [&] {
-    const auto own = connection_engine();
-    return own && (*own)->traits().needs_nonblocking;
-  }();
-  scope acceptors;
   scope reapers;
   const sink take = [&](stream s) { return fork_for(reapers, listeners, std::move(s)); };
-  for (listener& l : listeners) {
-    l.give_blocking_sockets(!nonblocking);
-    acceptors.spawn(accept_all(l, take));
-  }
-  co_await latch_->wait();
-  stopping_ = true;
-  acceptors.cancel();
-  co_await acceptors.join();
-  listeners.clear();
+  co_await accept_until_stopped(listeners, take, connections_block());
   tell_children(SIGTERM);
   auto gone = connections_.none_left();
   if (!co_await (gone | within(options_.drain_timeout))) {

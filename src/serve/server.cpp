@@ -4,6 +4,7 @@
 #include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "serve/signals.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -128,7 +129,45 @@ void server::announce() {
   if (options_.on_listening) options_.on_listening(model_, at_);
 }
 
+// One loop that accepts, and whatever `body` makes of its listeners.
+server::outcome server::serve_on_one_loop(std::string_view engine, const loop_body& body) {
+  auto on = make_engine_on(os_, engine, options_.engine);
+  if (!on) return std::unexpected(on.error());
+  auto listeners = open_listeners(**on, false);
+  if (!listeners) return std::unexpected(listeners.error());
+  const stop_signals signals(os_, *latch_, options_.signals);
+  announce();
+  (*on)->run(body(std::move(*listeners)));
+  return {};
+}
+
+// For a connection that is alone on its thread or in its process.
+std::expected<std::unique_ptr<engine>, error> server::connection_engine() const {
+  if (model_.engine == "blocking") return make_plain_blocking(os_);
+  return make_engine_on(os_, model_.engine, options_.engine);
+}
+
+bool server::connections_block() const {
+  const auto own = connection_engine();
+  return !own || !(*own)->traits().needs_nonblocking;
+}
+
 // --- accepting ---
+
+// On a loop of its own, for connections that run elsewhere. The listeners are closed then.
+task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
+                                        bool blocking_sockets) {
+  scope acceptors;
+  for (listener& l : listeners) {
+    l.give_blocking_sockets(blocking_sockets);
+    acceptors.spawn(accept_all(l, take));
+  }
+  co_await latch_->wait();
+  stopping_ = true;
+  acceptors.cancel();
+  co_await acceptors.join();
+  listeners.clear();
+}
 
 task<void> server::accept_all(listener& from, const sink& take) {
   const context c = co_await here{};

@@ -36,6 +36,7 @@ class server : public std::enable_shared_from_this<server> {
  private:
   using sink = std::function<task<void>(stream)>;
   using outcome = std::expected<void, error>;
+  using loop_body = std::function<task<void>(std::vector<listener>)>;
   enum class cause : std::uint8_t { no_descriptor, full, accept, failure, child };
 
   // --- server.cpp: accepting, one connection, draining ---
@@ -46,6 +47,11 @@ class server : public std::enable_shared_from_this<server> {
   outcome claim_addresses(engine& on);
   void remove_socket_files() noexcept;
   void announce();
+  outcome serve_on_one_loop(std::string_view engine, const loop_body& body);
+  [[nodiscard]] std::expected<std::unique_ptr<engine>, error> connection_engine() const;
+  [[nodiscard]] bool connections_block() const;
+  task<void> accept_until_stopped(std::vector<listener>& listeners, const sink& take,
+                                  bool blocking_sockets);
   task<void> accept_all(listener& from, const sink& take);
   task<void> pause_accepting(const std::error_code& why);
   task<void> connection(stream s, connection_table::entry& entry);
@@ -63,7 +69,6 @@ class server : public std::enable_shared_from_this<server> {
   outcome serve_thread();
   outcome serve_pool();
   outcome serve_queue();  // blocking/pool
-  [[nodiscard]] std::expected<std::unique_ptr<engine>, error> connection_engine() const;
   task<void> accept_for_threads(std::vector<listener> listeners);
   task<void> start_thread(stream s);
   [[nodiscard]] std::error_code try_start_thread(stream& s);

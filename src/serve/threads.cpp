@@ -30,48 +30,20 @@ struct joined_threads {
 // --- shared ---
 
 server::outcome server::serve_shared() {
-  auto on = make_engine_on(os_, model_.engine, options_.engine);
-  if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
-  if (!listeners) return std::unexpected(listeners.error());
-  const stop_signals signals(os_, *latch_, options_.signals);
-  announce();
-  (*on)->run(loop(std::move(*listeners), until_latch()));
-  return {};
+  return serve_on_one_loop(
+      model_.engine, [this](std::vector<listener> l) { return loop(std::move(l), until_latch()); });
 }
 
 // --- thread: a loop accepts, each connection has a thread and an engine of its own ---
 
-std::expected<std::unique_ptr<engine>, error> server::connection_engine() const {
-  if (model_.engine == "blocking") return make_plain_blocking(os_);
-  return make_engine_on(os_, model_.engine, options_.engine);
-}
-
 server::outcome server::serve_thread() {
-  auto on = make_engine_on(os_, "poll");
-  if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
-  if (!listeners) return std::unexpected(listeners.error());
-  const stop_signals signals(os_, *latch_, options_.signals);
-  announce();
-  (*on)->run(accept_for_threads(std::move(*listeners)));
-  return {};
+  return serve_on_one_loop(
+      "poll", [this](std::vector<listener> l) { return accept_for_threads(std::move(l)); });
 }
 
 task<void> server::accept_for_threads(std::vector<listener> listeners) {
-  const auto own = connection_engine();
-  const bool nonblocking = own && (*own)->traits().needs_nonblocking;
-  scope acceptors;
   const sink take = [this](stream s) { return start_thread(std::move(s)); };
-  for (listener& l : listeners) {
-    l.give_blocking_sockets(!nonblocking);
-    acceptors.spawn(accept_all(l, take));
-  }
-  co_await latch_->wait();
-  stopping_ = true;
-  acceptors.cancel();
-  co_await acceptors.join();
-  listeners.clear();
+  co_await accept_until_stopped(listeners, take, connections_block());
   co_await end_threads();
 }
 
@@ -192,17 +164,8 @@ task<void> server::work_off(channel<accepted>& queue, engine& on) {
 }
 
 task<void> server::accept_for_queue(std::vector<listener> listeners, channel<accepted>& queue) {
-  scope acceptors;
   const sink take = [&](stream s) { return into_queue(queue, std::move(s)); };
-  for (listener& l : listeners) {
-    l.give_blocking_sockets(true);
-    acceptors.spawn(accept_all(l, take));
-  }
-  co_await latch_->wait();
-  stopping_ = true;
-  acceptors.cancel();
-  co_await acceptors.join();
-  listeners.clear();
+  co_await accept_until_stopped(listeners, take, true);
   queue.close();
   co_await end_threads();
 }
