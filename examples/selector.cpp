@@ -22,7 +22,7 @@ int listen_on(std::uint16_t port) {
   at.sin_family = AF_INET;
   at.sin_port = htons(port);
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) < 0) return -1;
+  if (fd < 0 || ::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) < 0) return -1;
   return ::listen(fd, 128) < 0 ? -1 : fd;
 }
 

@@ -35,7 +35,7 @@ double cpu_seconds() {
 
 // Drops all it gets; its exit status tells whether that was the whole file.
 void receive_in_child(int fd, std::size_t bytes) {
-  std::vector<char> buffer(256 * 1024);
+  std::vector<char> buffer(262'144);
   std::size_t got = 0;
   for (ssize_t n = 0; (n = ::recv(fd, buffer.data(), buffer.size(), 0)) > 0;) {
     got += static_cast<std::size_t>(n);
@@ -85,6 +85,7 @@ bool measure(const std::string& model, const std::string& path, std::size_t byte
   const pid_t child = ::fork();
   if (child == 0) {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) ::_exit(1);
     const auto bytes_of_address = static_cast<socklen_t>(at.native_bytes());
     if (::connect(fd, static_cast<const sockaddr*>(at.native()), bytes_of_address) < 0) ::_exit(1);
     receive_in_child(fd, bytes);
@@ -93,7 +94,7 @@ bool measure(const std::string& model, const std::string& path, std::size_t byte
   for (const auto& c : iolite::system_calls()) before[c.name] = c.count;
   const double begin = cpu_seconds();
   const bool sent = child > 0 && (*engine)->run(send_it(*listener, path, way));
-  const double us = (cpu_seconds() - begin) * 1e6 / static_cast<double>(bytes / mib);
+  const double us = (cpu_seconds() - begin) * 1e6 * mib / static_cast<double>(bytes);
   int status = -1;
   const bool whole = child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
   tutorial::say(fmt::format("{:<12} {:8.0f}   {}", way, us, moved_by(before)));

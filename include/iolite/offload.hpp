@@ -57,6 +57,7 @@ class offloaded final : public offload_operation {
     if (thrown_) std::rethrow_exception(thrown_);
     if (r < 0) return failure(r);
     if constexpr (std::is_void_v<value>) return {};
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the call has returned
     else return std::move(*out_);
   }
 

@@ -7,7 +7,7 @@ task<result<std::span<const std::byte>>> frames::receive() {
   for (;;) {
     const auto message = in_.next();
     if (!message) co_return std::unexpected(message.error());
-    if (*message) co_return **message;
+    if (const auto& whole = *message) co_return *whole;
     const auto n = co_await stream_.recv(in_.room());
     if (!n) co_return std::unexpected(n.error());
     if (*n == 0) {

@@ -16,7 +16,7 @@
 namespace iolite {
 namespace {
 
-constexpr std::size_t copy_bytes = 64 * 1024;
+constexpr std::size_t copy_bytes = 65'536;
 constexpr std::uint64_t piece_bytes = 1 << 30;
 
 class send_file_operation : public detail::stream_operation {

@@ -7,6 +7,7 @@
 
 namespace tutorial {
 
+// NOLINTBEGIN(concurrency-mt-unsafe): std::exit, while there is only this thread
 void parse(int argc, char** argv, std::string_view about, std::initializer_list<option> options) {
   CLI::App app{std::string(about)};
   for (const option& o : options) {
@@ -32,5 +33,7 @@ void fail(std::string_view why) {
   fmt::print(stderr, "{}\n", why);
   std::exit(1);
 }
+
+// NOLINTEND(concurrency-mt-unsafe)
 
 }  // namespace tutorial
