@@ -19,12 +19,15 @@ class stream;
 
 namespace detail {
 
-// Told when a stream closes its descriptor: serve() keeps count of connections with it.
-struct close_watcher {
+// Whose connection it is: serve() keeps count of them, and ends them.
+struct stream_owner {
+  // The descriptor is about to be closed.
   virtual void closing(int fd) noexcept = 0;
+  // What has arrived is still received, then the stream is at its end.
+  [[nodiscard]] virtual bool ending() const noexcept = 0;
 
  protected:
-  ~close_watcher() = default;
+  ~stream_owner() = default;
 };
 
 class stream_operation : public awaitable_operation {
@@ -154,11 +157,12 @@ class stream {
   // SO_SNDBUF, SO_RCVBUF in bytes; the kernel doubles them, and stops fitting them to the traffic.
   // A receive buffer smaller than a segment (64 KiB on loopback) makes TCP crawl. socket(7).
   result<void> set_buffers(std::size_t send_bytes, std::size_t recv_bytes) noexcept;
-  void set_close_watcher(detail::close_watcher* w) noexcept { watcher_ = w; }
+  void set_owner(detail::stream_owner* owner) noexcept { owner_ = owner; }
 
  private:
   friend class detail::stream_operation;
   void take(stream& other) noexcept;
+  bool at_end_for(detail::stream_operation& receive) noexcept;
   result<void> set_option(int level, int name, int value) noexcept;
 
   engine* engine_ = nullptr;
@@ -167,7 +171,9 @@ class stream {
   clock::duration idle_ = clock::duration::zero();
   detail::stream_operation* receiving_ = nullptr;  // pending, or null
   detail::stream_operation* sending_ = nullptr;
-  detail::close_watcher* watcher_ = nullptr;
+  detail::stream_owner* owner_ = nullptr;
+  static constexpr std::size_t unlimited = ~std::size_t{0};
+  std::size_t receivable_ = unlimited;  // bytes, once its owner ends it
 };
 
 }  // namespace iolite

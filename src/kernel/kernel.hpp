@@ -14,6 +14,7 @@
 
 #include <csignal>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -108,6 +109,8 @@ class kernel {
   int fcntl(int fd, int command, long argument = 0) noexcept {
     return to_int(call::fcntl, fd, command, argument);
   }
+  // FIONREAD: how many bytes a receive would find. tcp(7), unix(7).
+  int bytes_arrived(int fd, int* n) noexcept { return to_int(call::ioctl, fd, FIONREAD, n); }
   int dup(int fd) noexcept { return to_int(call::dup, fd); }  // close-on-exec
   int dup3(int fd, int onto, int flags) noexcept { return to_int(call::dup3, fd, onto, flags); }
   int unlink(const char* path) noexcept { return to_int(call::unlink, path); }

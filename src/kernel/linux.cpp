@@ -136,6 +136,8 @@ class linux_kernel final : public kernel {
   static long perform(call c, const call_args& a) noexcept;
 };
 
+long address(void* p) noexcept { return reinterpret_cast<long>(p); }
+
 #define I(n) a.as<int>(n)
 #define U(n) a.as<unsigned>(n)
 #define N(n) a.as<std::size_t>(n)
@@ -167,6 +169,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::read: return ::read(I(0), P(void, 1), N(2));
     case call::write: return ::write(I(0), P(const void, 1), N(2));
     case call::fcntl: return ::fcntl(I(0), I(1), a.word[2]);
+    case call::ioctl: return ::ioctl(I(0), N(1), P(void, 2));
     case call::dup: return ::fcntl(I(0), F_DUPFD_CLOEXEC, 0);
     case call::dup3: return ::dup3(I(0), I(1), I(2));
     case call::unlink: return ::unlink(P(const char, 0));
@@ -204,8 +207,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
       return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));
     case call::io_uring_register:
       return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
-    case call::mmap:
-      return reinterpret_cast<long>(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
+    case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
     case call::fork: return fork_counted();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));

@@ -40,6 +40,11 @@ bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
   IOLITE_ASSERT(!seat(), kind == op_kind::recv ? "two tasks receive from one stream at a time"
                                                : "two tasks send on one stream at a time");
   fd = stream_->fd_;
+  if (kind == op_kind::recv && stream_->at_end_for(*this)) {
+    outcome = 0;
+    moved = 0;
+    return false;
+  }
   if (stream_->idle_ > clock::duration::zero() && deadline == never) {
     deadline = deadline_after(c.on->now(), stream_->idle_);
   }
@@ -48,7 +53,11 @@ bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
 }
 
 int detail::stream_operation::end_on_stream() noexcept {
-  if (stream_ && seat() == this) seat() = nullptr;
+  if (stream_ && seat() == this) {
+    seat() = nullptr;
+    if (kind == op_kind::recv && stream_->receivable_ != stream::unlimited)
+      stream_->receivable_ -= std::min(stream_->receivable_, moved);
+  }
   return end();
 }
 
@@ -76,6 +85,20 @@ result<std::size_t> send_operation::await_resume() noexcept {
   const int r = end_on_stream();
   if (r < 0) return failure(r);
   return moved;
+}
+
+// A peer that asks again and again would never see the end by shutdown(2) alone: what arrives after
+// it is received all the same. So what is there at first is counted, and more is not taken, but for
+// the rest of what a recv_all() has begun.
+bool stream::at_end_for(detail::stream_operation& receive) noexcept {
+  if (!owner_ || fd_ < 0 || !owner_->ending()) return false;
+  if (receivable_ == unlimited) {
+    int arrived = 0;
+    if (engine_->os().bytes_arrived(fd_, &arrived) < 0) return false;
+    receivable_ = static_cast<std::size_t>(arrived);
+  }
+  if (!receive.all) receive.size = std::min(receive.size, receivable_);
+  return receivable_ == 0;
 }
 
 // --- connecting ---
@@ -166,14 +189,14 @@ void stream::close() noexcept {
     if (auto* op = std::exchange(*seat, nullptr)) op->stream_ = nullptr, engine_->cancel(*op);
   }
   const int fd = std::exchange(fd_, -1);
-  if (auto* w = std::exchange(watcher_, nullptr)) w->closing(fd);
+  if (auto* owner = std::exchange(owner_, nullptr)) owner->closing(fd);
   engine_->close(fd);
 }
 
 int stream::release() noexcept {
   IOLITE_ASSERT(!receiving_ && !sending_,
                 "a stream is released only while nothing is pending on it");
-  watcher_ = nullptr;
+  owner_ = nullptr;
   return std::exchange(fd_, -1);
 }
 
@@ -184,7 +207,8 @@ void stream::take(stream& other) noexcept {
   fd_ = std::exchange(other.fd_, -1);
   tcp_ = other.tcp_;
   idle_ = other.idle_;
-  watcher_ = std::exchange(other.watcher_, nullptr);
+  owner_ = std::exchange(other.owner_, nullptr);
+  receivable_ = std::exchange(other.receivable_, unlimited);
 }
 
 // --- addresses and options ---

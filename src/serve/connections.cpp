@@ -1,6 +1,8 @@
 // See connections.hpp.
 #include "serve/connections.hpp"
 
+#include "serve/signals.hpp"
+
 #include <utility>
 
 namespace iolite {
@@ -27,6 +29,10 @@ connection_table::entry::~entry() {
 void connection_table::entry::closing(int) noexcept {
   const std::lock_guard hold(table_.lock_);
   fd_ = -1;
+}
+
+bool connection_table::entry::ending() const noexcept {
+  return table_.draining_.load(std::memory_order_relaxed) || stop_signals::connection_ends();
 }
 
 void connection_table::entry::runs_on(engine* e, bool alone) noexcept {

@@ -4,6 +4,7 @@
 #include "iolite/stream.hpp"
 #include "kernel/kernel.hpp"
 
+#include <atomic>
 #include <mutex>
 
 namespace iolite {
@@ -12,7 +13,7 @@ class connection_table {
  public:
   // A connection, from accept to the end of its handler. Told when its descriptor is closed, so
   // that a number that was used again is never shut down.
-  class entry final : public detail::close_watcher {
+  class entry final : public detail::stream_owner {
    public:
     // `fd` -1: somebody else's (a child process's), only counted here.
     entry(connection_table& table, int fd) noexcept;
@@ -20,6 +21,7 @@ class connection_table {
     entry& operator=(const entry&) = delete;
     ~entry();
     void closing(int fd) noexcept override;
+    [[nodiscard]] bool ending() const noexcept override;
     // The engine it runs on, or null once that is to end; `alone`: nothing else runs there.
     void runs_on(engine* e, bool alone = false) noexcept;
 
@@ -63,7 +65,7 @@ class connection_table {
   entry* first_ = nullptr;
   unsigned live_ = 0;
   std::uint64_t ended_ = 0;
-  bool draining_ = false;
+  std::atomic<bool> draining_ = false;  // written with the lock held
   bool cut_ = false;
   detail::wait_list changed_;  // woken by each connection that ends
   detail::wait_list emptied_;  // woken by the last one

@@ -209,7 +209,7 @@ task<void> server::pause_accepting(const std::error_code& why) {
 // --- one connection ---
 
 task<void> server::connection(stream s, connection_table::entry& entry) {
-  s.set_close_watcher(&entry);
+  s.set_owner(&entry);
   s.set_idle_timeout(options_.idle_timeout);
   try {
     co_await handler_(std::move(s));

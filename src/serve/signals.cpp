@@ -54,6 +54,11 @@ void stop_signals::end_connection_instead(int fd) noexcept {
   if (signals_seen.load() > 0) kernel::real().shutdown(fd, SHUT_RD);  // it came during the fork
 }
 
+bool stop_signals::connection_ends() noexcept {
+  return connection_of_process.load(std::memory_order_relaxed) >= 0 &&
+         signals_seen.load(std::memory_order_relaxed) > 0;
+}
+
 void stop_signals::ask_instead(stop_latch& latch) noexcept {
   latch_of_process = &latch;
   install();

@@ -16,6 +16,8 @@ class stop_signals {
   // In a child, which is ours whatever serve_options::signals says: a stop means the end of this
   // one connection, as soon as its peer has been answered.
   static void end_connection_instead(int fd) noexcept;
+  // Whether that stop has come.
+  [[nodiscard]] static bool connection_ends() noexcept;
   // In a child that serves many: a stop is asked of its own latch.
   static void ask_instead(stop_latch& latch) noexcept;
 

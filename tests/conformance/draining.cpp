@@ -153,9 +153,45 @@ TEST_P(serve, a_killed_server_leaves_no_process_behind) {
   EXPECT_TRUE(eventually([&] { return server.left_nothing_running(); })) << "its processes live on";
 }
 
+// Works for a moment on whatever it has received.
+task<> thoughtful_echo(stream peer) {
+  for (;;) {
+    const auto got = co_await receive(peer, 100);
+    if (!got || got->empty()) co_return;
+    static_cast<void>(co_await iolite::sleep(1ms));
+    if (!co_await send_text(peer, *got)) co_return;
+  }
+}
+
+// There is always a request more in the socket: the end has to come between two of them.
+TEST_P(serve, a_peer_that_asks_without_end_does_not_hold_up_the_drain) {
+  serve_options o = options();
+  o.drain_timeout = 20s;
+  served server(thoughtful_echo, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  peer.set_buffers(4096, 0);
+  std::atomic<std::size_t> answered = 0;
+  std::thread asking([&] {
+    while (peer.send_all("?")) {
+    }
+  });
+  std::thread reading([&] {
+    try {
+      for (std::string got; !(got = peer.recv_some()).empty();) answered += got.size();
+    } catch (const std::system_error&) {  // it was closed with requests unread: a reset
+    }
+  });
+  EXPECT_TRUE(eventually([&] { return answered > 1000; }));
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  asking.join();
+  reading.join();
+  EXPECT_EQ(server.report().connections_cancelled, 0U);
+}
+
 // In this process, so that sanitizers see both sides.
-TEST_P(serve, a_stop_requested_from_another_thread_drains) {
-  if (has_children()) GTEST_SKIP() << "forks, which this process with its threads must not";
+// The library must not fork in this process, which has threads.
+TEST_P(serve_in_one_process, a_stop_requested_from_another_thread_drains) {
   serve_stop stop;
   serve_options o = options();
   o.stop = &stop;
@@ -183,8 +219,8 @@ TEST_P(serve, a_stop_requested_from_another_thread_drains) {
   EXPECT_EQ(result->connections, 2U);
 }
 
-TEST_P(serve, a_stop_requested_before_it_begins_is_kept) {
-  if (has_children()) GTEST_SKIP() << "forks, which this process with its threads must not";
+// The library must not fork in this process, which has threads.
+TEST_P(serve_in_one_process, a_stop_requested_before_it_begins_is_kept) {
   serve_stop stop;
   stop.request();
   serve_options o = options();

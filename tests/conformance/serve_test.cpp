@@ -10,19 +10,41 @@ namespace iolite_test {
 
 using namespace iolite;
 
-std::vector<std::string> model_names() {
+namespace {
+
+auto models_where(bool (*applies)(const model_info&)) {
   std::vector<std::string> out;
   for (const model_info& m : known_models()) {
-    if (m.available) out.push_back(m.model);
+    if (m.available && applies(m)) out.push_back(m.model);
   }
-  return out;
+  return testing::ValuesIn(out);
 }
 
-INSTANTIATE_TEST_SUITE_P(conformance, serve, testing::ValuesIn(model_names()), [](const auto& p) {
-  std::string name = p.param;
+std::string name_of_test(const testing::TestParamInfo<std::string>& model) {
+  std::string name = model.param;
   std::replace(name.begin(), name.end(), '/', '_');
   return name;
-});
+}
+
+bool any(const model_info&) { return true; }
+bool by_processes(const model_info& m) { return m.placement == placement::process; }
+bool by_workers(const model_info& m) { return m.placement == placement::prefork; }
+bool with_children(const model_info& m) { return by_processes(m) || by_workers(m); }
+bool in_one_process(const model_info& m) { return !with_children(m); }
+bool until_full(const model_info& m) {
+  return !by_processes(m) && (m.engine != "blocking" || m.placement == placement::thread);
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(conformance, serve, models_where(any), name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_in_one_process, models_where(in_one_process),
+                         name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_with_children, models_where(with_children),
+                         name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_processes, models_where(by_processes), name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_workers, models_where(by_workers), name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full), name_of_test);
 
 void serve::SetUp() { before_ = open_descriptors(); }
 void serve::TearDown() { EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked"; }
@@ -40,10 +62,6 @@ placement serve::placed() const {
     if (m.model == GetParam()) return m.placement;
   }
   throw std::runtime_error("no such model");
-}
-
-bool serve::has_children() const {
-  return placed() == placement::process || placed() == placement::prefork;
 }
 
 engine_traits serve::traits() const {

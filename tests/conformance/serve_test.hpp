@@ -12,8 +12,7 @@ namespace iolite_test {
 
 using namespace std::chrono_literals;
 
-[[nodiscard]] std::vector<std::string> model_names();
-
+// On every model this machine allows.
 class serve : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override;
@@ -22,12 +21,20 @@ class serve : public testing::TestWithParam<std::string> {
   // Options for the model under test. A loop that asks everyone again and again sleeps in between.
   [[nodiscard]] iolite::serve_options options() const;
   [[nodiscard]] iolite::placement placed() const;
-  [[nodiscard]] bool has_children() const;  // crashes stay in a process of their own
   [[nodiscard]] iolite::engine_traits traits() const;
 
  private:
   int before_ = 0;
 };
+
+// Behaviours that only some placements have are instantiated for those alone.
+class serve_in_one_process : public serve {};  // shared, thread, pool
+class serve_with_children : public serve {};  // process, prefork: a crash is one process's
+class serve_by_processes : public serve {};  // process
+class serve_by_workers : public serve {};  // prefork
+// Who accepts as long as there are descriptors: not a process each, which has a table of its own,
+// and not as many as there are workers.
+class serve_until_full : public serve {};
 
 // The answer to `text` is `text`.
 void expect_echo(const raw_socket& peer, const std::string& text);

@@ -111,8 +111,7 @@ TEST_P(serve, an_exception_ends_its_connection_only) {
   EXPECT_EQ(server.report().handler_failures, 1U);
 }
 
-TEST_P(serve, a_crash_harms_no_other_process) {
-  if (!has_children()) GTEST_SKIP() << "one process: a crash is everybody's";
+TEST_P(serve_with_children, a_crash_harms_no_other_process) {
   served server(fragile_echo, options());
   ASSERT_TRUE(server.listening()) << server.error();
   const bool alone = placed() == placement::process;
@@ -140,8 +139,7 @@ TEST_P(serve, a_crash_harms_no_other_process) {
   }
 }
 
-TEST_P(serve, a_connection_process_is_reaped_when_it_ends) {
-  if (placed() != placement::process) GTEST_SKIP() << "for a process for each connection";
+TEST_P(serve_by_processes, a_connection_process_is_reaped_when_it_ends) {
   served server(echo, options());
   ASSERT_TRUE(server.listening()) << server.error();
   for (int i = 0; i < 20; ++i) expect_echo(server.connect(), "x");
@@ -153,8 +151,7 @@ TEST_P(serve, a_connection_process_is_reaped_when_it_ends) {
   EXPECT_EQ(server.report().connections, 20U);
 }
 
-TEST_P(serve, a_killed_worker_is_started_again) {
-  if (placed() != placement::prefork) GTEST_SKIP() << "for workers that are processes";
+TEST_P(serve_by_workers, a_killed_worker_is_started_again) {
   serve_options o = options();
   o.workers = 2;
   served server(echo, o);
@@ -174,8 +171,7 @@ TEST_P(serve, a_killed_worker_is_started_again) {
   EXPECT_EQ(server.report().children_restarted, 1U);
 }
 
-TEST_P(serve, a_worker_that_crashes_again_and_again_is_started_more_and_more_slowly) {
-  if (placed() != placement::prefork) GTEST_SKIP() << "for workers that are processes";
+TEST_P(serve_by_workers, a_worker_that_crashes_again_and_again_is_started_more_and_more_slowly) {
   serve_options o = options();
   o.workers = 1;
   served server(fragile_echo, o);
@@ -245,14 +241,10 @@ void run_out_of_descriptors(serve_options o, bool one_process, int room) {
 }
 
 // Where a connection takes several descriptors, each of them is once the one that is missing.
-TEST_P(serve, running_out_of_descriptors_pauses_accepting) {
+TEST_P(serve_until_full, running_out_of_descriptors_pauses_accepting) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "the sanitizer needs descriptors of its own";
 #endif
-  if (placed() == placement::process)
-    GTEST_SKIP() << "each connection has a process and a table of its own";
-  if (traits().blocking && placed() != placement::thread)
-    GTEST_SKIP() << "accepts no more than it has workers";
   const int rooms = placed() == placement::thread ? 4 : 1;
   for (int room = 30; room < 30 + rooms; ++room) {
     SCOPED_TRACE(room);
