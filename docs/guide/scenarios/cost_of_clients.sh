@@ -22,7 +22,10 @@ for program in thread_per_connection process_per_connection; do
 done
 
 start iolite serve echo --model epoll --listen :0
-dial 1
+look() {
+  echo "\$ grep -h -e Threads -e Pss_Anon /proc/PID/status /proc/PID/smaps_rollup  # clients: $1"
+  grep -h -e Threads -e Pss_Anon "/proc/$server/status" "/proc/$server/smaps_rollup"
+}
+look 0
 crowd
-echo "\$ grep -h -e Threads -e Pss_Anon /proc/PID/status /proc/PID/smaps_rollup"
-grep -h -e Threads -e Pss_Anon "/proc/$server/status" "/proc/$server/smaps_rollup"
+look 199
