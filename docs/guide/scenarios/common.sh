@@ -26,9 +26,10 @@ start() {
   port=${BASH_REMATCH[1]}
 }
 
-# hear: the server's next line, into $line; says [N]: prints the next N.
+# hear: the server's next line, into $line. says [N]: prints the next N. skip: leaves one out.
 hear() { IFS= read -r -t 20 -u "$said" line; }
 says() { for _ in $(seq "${1:-1}"); do hear; echo "$line"; done; }
+skip() { hear; echo "..."; }
 
 # finish: what ^C does, and what the server says then.
 finish() {
@@ -50,14 +51,15 @@ hang_up() {
   unset "clients[$1]"
 }
 
-# send CLIENT TEXT: a line. get CLIENT: the next line that comes. silent CLIENT: none does.
+# send CLIENT TEXT: a line. get CLIENT [BYTES]: the next line that comes, or as many bytes.
+# silent CLIENT: nothing comes.
 send() {
   echo "client $1 sends $2"
   echo "$2" >&"${clients[$1]}"
 }
 get() {
   local text
-  IFS= read -r -t 20 -u "${clients[$1]}" text
+  IFS= read -r -t 20 ${2:+-N "$2"} -u "${clients[$1]}" text
   echo "client $1 gets  $text"
 }
 silent() {
@@ -71,7 +73,16 @@ silent() {
 
 # needs_io_uring: ends the scenario where it is not allowed.
 needs_io_uring() {
-  iolite doctor | grep -q 'engine io_uring *available' && return
+  local found
+  found=$(iolite doctor) || true  # it fails when something else is missing
+  grep -q '^ok .*engine io_uring' <<<"$found" && return
   echo "io_uring is not available here" >&2
+  exit 77
+}
+
+# open_files N: so many for this scenario and its programs; ends it where that is not allowed.
+open_files() {
+  ulimit -n "$1" 2>/dev/null && return
+  echo "only $(ulimit -Hn) open files are allowed here, not $1" >&2
   exit 77
 }
