@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""README.md and docs/ say nothing that a script can refute.
+"""README*.md and docs/ say nothing that a script can refute.
 
 docs.py code CXX CC       each ```cpp and ```c block compiles; README's echo server is examples/echo.cpp
 docs.py links             each relative link in a *.md file leads to a file, and to a heading in it
@@ -31,7 +31,7 @@ using namespace std::chrono_literals;
 
 
 def documents():
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(document):
@@ -112,7 +112,7 @@ def anchors(document):
 
 
 def check_links():
-    for document in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]:
+    for document in sorted({*ROOT.glob("*.md"), *documents()}):
         name = document.relative_to(ROOT)
         text = without_blocks(document.read_text(encoding="utf-8"))
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
