@@ -27,7 +27,11 @@ start() {
 }
 
 # hear: the server's next line, into $line. says [N]: prints the next N. skip: leaves one out.
-hear() { IFS= read -r -t 20 -u "$said" line; }
+hear() {
+  IFS= read -r -t 20 -u "$said" line && return
+  echo "the server says nothing more" >&2
+  return 1
+}
 says() { for _ in $(seq "${1:-1}"); do hear; echo "$line"; done; }
 skip() { hear; echo "..."; }
 
