@@ -61,7 +61,10 @@ class engine {
   // Asks for an early end. `op` still completes exactly once, through the same path. Idempotent;
   // latched when it comes before start(), harmless after completion.
   void cancel(operation& op) noexcept;
-  // Closes a descriptor whose operations are over or cancelled; the engine forgets it first.
+  // From now on `fd`, whose operations are over or cancelled, is somebody else's: its number may be
+  // closed and used again without our knowledge.
+  void forget(int fd) noexcept;
+  // The same, and closes it.
   void close(int fd) noexcept;
   // Runs until no task is left. Coroutines resume only from here, so stacks stay flat.
   void run() noexcept;
@@ -138,7 +141,7 @@ class engine {
   // do_wake() was called.
   virtual void do_wait(clock::time_point until) noexcept = 0;
   virtual void do_wake() noexcept = 0;  // any thread, and from a signal handler
-  virtual void do_close(int fd) noexcept;
+  virtual void do_forget(int /*fd*/) noexcept {}
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
 
   void turn() noexcept;

@@ -192,9 +192,12 @@ void engine::cancel(operation& op) noexcept {
   }
 }
 
-void engine::close(int fd) noexcept { do_close(fd); }
+void engine::forget(int fd) noexcept { do_forget(fd); }
 
-void engine::do_close(int fd) noexcept { os_.close(fd); }
+void engine::close(int fd) noexcept {
+  forget(fd);
+  os_.close(fd);
+}
 
 void engine::buffer_returned() noexcept {
   operation* op = starved_.pop();

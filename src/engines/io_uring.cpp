@@ -164,9 +164,8 @@ class io_uring_engine final : public engine {
   }
 
   // What names the descriptor must be in the kernel's hands before the number can be used again.
-  void do_close(int fd) noexcept override {
+  void do_forget(int) noexcept override {
     if (ring_.unsubmitted() > 0) submit();
-    os().close(fd);
   }
 
   void do_flush() noexcept override {

@@ -83,23 +83,28 @@ class posix_aio_engine final : public engine {
                   "one receive and one send may be pending on a descriptor");
     if (has(want, interest::read)) s.reader = &op;
     if (has(want, interest::write)) s.writer = &op;
-    const int r = watch(op.fd);
+    const int r = watch_only(op.fd, s.watched | want);
     if (r == 0) return started::pending;
     unpark(op);
     return done(op, r);
   }
 
+  // It stays watched, since it will mostly be waited for again; but a foreign one may be closed
+  // without our knowledge.
   void unpark(const operation& op) noexcept {
     slot& s = at(op.fd);
     if (s.reader == &op) s.reader = nullptr;
     if (s.writer == &op) s.writer = nullptr;
-    static_cast<void>(watch(op.fd));
+    if (op.kind == op_kind::ready) static_cast<void>(watch_only(op.fd, waiting(s)));
   }
 
-  int watch(int fd) noexcept {
+  static interest waiting(const slot& s) noexcept {
+    return (s.reader ? interest::read : interest::none) |
+           (s.writer ? interest::write : interest::none);
+  }
+
+  int watch_only(int fd, interest want) noexcept {
     slot& s = at(fd);
-    const interest want = (s.reader ? interest::read : interest::none) |
-                          (s.writer ? interest::write : interest::none);
     if (want == s.watched) return 0;
     const int r = poller_->update({fd, 0}, s.watched, want);
     if (r == 0) s.watched = want;
@@ -165,15 +170,15 @@ class posix_aio_engine final : public engine {
   }
 
   // A helper must not find the number used again.
-  void do_close(int fd) noexcept override {
+  void do_forget(int fd) noexcept override {
     for (const copy& c : copies_) {
       while (c.op && c.control->aio_fildes == fd) collect(nullptr);
     }
     if (slots_.holds(fd)) {
       IOLITE_ASSERT(!at(fd).reader && !at(fd).writer,
                     "operations are cancelled before their descriptor is closed");
+      static_cast<void>(watch_only(fd, interest::none));
     }
-    os().close(fd);
   }
 
   void do_wait(clock::time_point until) noexcept override {
@@ -192,11 +197,17 @@ class posix_aio_engine final : public engine {
         wake_.drain();
         continue;
       }
-      if (operation* op = has(e.ready, interest::read) ? at(e.token.fd).reader : nullptr)
-        go_on(*op);
-      if (operation* op = has(e.ready, interest::write) ? at(e.token.fd).writer : nullptr)
-        go_on(*op);
+      handle(e);
     }
+  }
+
+  void handle(const poll_event& e) noexcept {
+    slot& s = at(e.token.fd);
+    const interest waited_for = waiting(s);
+    if (operation* op = has(e.ready, interest::read) ? s.reader : nullptr) go_on(*op);
+    if (operation* op = has(e.ready, interest::write) ? s.writer : nullptr) go_on(*op);
+    const interest wanted = waited_for | waiting(s);
+    if (!has(wanted, e.ready)) static_cast<void>(watch_only(e.token.fd, s.watched & wanted));
   }
 
   // Its descriptor is ready.

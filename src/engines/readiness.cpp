@@ -146,14 +146,13 @@ class readiness_engine final : public engine {
     s = slot{.generation = s.generation + 1, .doubted = s.doubted};
   }
 
-  void do_close(int fd) noexcept override {
+  void do_forget(int fd) noexcept override {
     if (slots_.holds(fd)) {
       slot& s = at(fd);
       IOLITE_ASSERT(!s.reader && !s.writer,
                     "operations are cancelled before their descriptor is closed");
       drop(s, fd);
     }
-    os().close(fd);
   }
 
   void do_cancel(operation& op) noexcept override {
@@ -224,19 +223,21 @@ class readiness_engine final : public engine {
     }
     if (e.hang_up) s.hung_up = true;
     const interest ready = e.hang_up ? interest::both : e.ready;
+    const interest waited_for = waiting(s);
     if (has(ready, interest::read)) s.readable = true;
     if (has(ready, interest::write)) s.writable = true;
     if (operation* op = has(ready, interest::read) ? s.reader : nullptr) tell(*op);
     if (operation* op = has(ready, interest::write) ? s.writer : nullptr) tell(*op);
-    if (!reports_changes()) drop_unwanted(s, e);
+    if (!reports_changes()) drop_unwanted(s, e, waited_for);
   }
 
-  // What stays watched though nobody waits costs nothing until it is reported.
-  void drop_unwanted(slot& s, const poll_event& e) noexcept {
-    const interest unwanted =
-        static_cast<interest>(static_cast<unsigned>(e.ready) & ~static_cast<unsigned>(waiting(s)));
+  // What stays watched though nobody waits costs nothing until it is reported: he who has just been
+  // told will mostly wait again.
+  void drop_unwanted(slot& s, const poll_event& e, interest waited_for) noexcept {
+    const auto unwanted = static_cast<interest>(static_cast<unsigned>(e.ready) &
+                                                ~static_cast<unsigned>(waited_for | waiting(s)));
     if (s.generation != e.token.generation || !has(s.watched, unwanted)) return;
-    static_cast<void>(rewatch(s, e.token.fd, s.watched & waiting(s)));
+    static_cast<void>(rewatch(s, e.token.fd, s.watched & (waited_for | waiting(s))));
   }
 
   void tell(operation& op) noexcept {

@@ -153,6 +153,7 @@ void listener::close() noexcept {
 int listener::release() noexcept {
   IOLITE_ASSERT(!accepting_, "a listener is released only while nothing is pending on it");
   owns_path_ = false;
+  if (fd_ >= 0) engine_->forget(fd_);
   return std::exchange(fd_, -1);
 }
 

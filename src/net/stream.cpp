@@ -197,6 +197,7 @@ int stream::release() noexcept {
   IOLITE_ASSERT(!receiving_ && !sending_,
                 "a stream is released only while nothing is pending on it");
   owner_ = nullptr;
+  if (fd_ >= 0) engine_->forget(fd_);
   return std::exchange(fd_, -1);
 }
 

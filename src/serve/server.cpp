@@ -171,9 +171,12 @@ task<void> server::accept_until_stopped(std::vector<listener>& listeners, const 
 
 task<void> server::accept_all(listener& from, const sink& take) {
   const context c = co_await here{};
-  // A blocked accept(2) of a thread is ended by looking up now and then; nothing else needs to.
-  const clock::duration look_up =
-      c.on->traits().blocking ? milliseconds(200) : clock::duration::max();
+  // A blocked accept(2) of a thread is ended by looking up now and then. And the news of a connection
+  // may go to a worker that was killed, while the kernel still takes its ring apart: the one that
+  // has come in its place looks for itself.
+  clock::duration look_up = clock::duration::max();
+  if (model_.placement == placement::prefork) look_up = std::chrono::seconds(1);
+  if (c.on->traits().blocking) look_up = milliseconds(200);
   while (!stopping_) {
     if (connections_.full()) {
       ++counts_->accept_pauses;

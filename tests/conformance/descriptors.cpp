@@ -222,6 +222,33 @@ TEST_P(engine, ready_on_a_number_that_its_owner_closed_and_used_again) {
   run(body::check());
 }
 
+// Closed by others, and its number used again: nothing that is remembered of it may be in the way.
+TEST_P(engine, a_released_descriptor_is_forgotten) {
+  struct body {
+    static task<> speak_later(const raw_socket& peer) {
+      co_await iolite::sleep(100ms);  // when whoever looks twice has given up
+      EXPECT_TRUE(peer.send_all("second"));
+    }
+    static task<> check(iolite::engine& on) {
+      half_pair first = unix_half(on);
+      EXPECT_TRUE(first.theirs.send_all("first"));
+      EXPECT_EQ((co_await receive(first.ours)).value_or("?"), "first");
+      EXPECT_FALSE(co_await receive_within(first.ours, 1ms));  // now it is waited for
+      const int number = first.ours.release();
+      half_pair second = unix_half(on);
+      const int other = second.ours.release();
+      EXPECT_EQ(::dup2(other, number), number);
+      ::close(other);
+      stream again = adopt(on, number);
+      scope speaker;
+      speaker.spawn(speak_later(second.theirs));
+      EXPECT_EQ((co_await receive_within(again, 5s)).value_or("nothing"), "second");
+      co_await speaker.join();
+    }
+  };
+  run(body::check(on()));
+}
+
 TEST_P(engine, a_large_descriptor_works_or_is_refused_at_the_limit) {
   const int limit = traits().fd_limit;
   const int large = limit > 0 ? limit : 1500;
