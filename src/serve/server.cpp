@@ -171,9 +171,9 @@ task<void> server::accept_until_stopped(std::vector<listener>& listeners, const 
 
 task<void> server::accept_all(listener& from, const sink& take) {
   const context c = co_await here{};
-  // A blocked accept(2) of a thread is ended by looking up now and then. And the news of a connection
-  // may go to a worker that was killed, while the kernel still takes its ring apart: the one that
-  // has come in its place looks for itself.
+  // A blocked accept(2) of a thread is ended by looking up now and then. And the news of a
+  // connection may go to a worker that was killed, while the kernel still takes its ring apart: the
+  // one that has come in its place looks for itself.
   clock::duration look_up = clock::duration::max();
   if (model_.placement == placement::prefork) look_up = std::chrono::seconds(1);
   if (c.on->traits().blocking) look_up = milliseconds(200);
