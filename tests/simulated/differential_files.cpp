@@ -1,5 +1,5 @@
-// What one call gives on the simulated kernel is what it gives on the real one: descriptors that are
-// no sockets, and the calls that ask for readiness. See session.hpp.
+// What one call gives on the simulated kernel is what it gives on the real one: descriptors that
+// are no sockets, and the calls that ask for readiness. See session.hpp.
 #include "session.hpp"
 
 #include <gtest/gtest.h>

@@ -45,13 +45,14 @@ void baton::start(std::function<void()> body) {
   actors_.push_back(std::make_unique<actor>());
   actor& a = *actors_.back();
   ++live_;
-  a.thread = std::thread([this, &a, own = std::move(body)] { live(a, own); });
+  a.thread = std::thread([this, &a, own = std::move(body)]() mutable { live(a, std::move(own)); });
 }
 
-void baton::live(actor& me, const std::function<void()>& body) {
+void baton::live(actor& me, std::function<void()> body) {
   me.take_turn();
   me.id = std::this_thread::get_id();
   body();
+  body = nullptr;  // what it holds goes while the turn is ours
   me.over = true;
   --live_;
   actor& next = choose();
@@ -86,15 +87,15 @@ baton::actor& baton::choose() {
     clock::time_point next = time_.next();
     for (const auto& a : actors_) {
       if (a->can_go_on(time_.now())) able_.push_back(a.get());
-      else if (!a->over) next = std::min(next, a->until);
+      else if (!a->over && a.get() != &driver) next = std::min(next, a->until);
     }
     if (able_.size() == 1) return *able_.front();
     if (!able_.empty()) return *able_[random_.below(able_.size())];
-    if (next == never) {
+    if (next == never && (live_ > 0 || driver.until == never)) {
       stuck_ = true;
       return driver;
     }
-    time_.jump(next);
+    time_.jump(std::min(next, driver.until));
   }
 }
 

@@ -77,7 +77,7 @@ class baton {
 
   waited wait_for(need wants, clock::time_point until);
   actor& choose();
-  void live(actor& me, const std::function<void()>& body);
+  void live(actor& me, std::function<void()> body);
 
   timeline& time_;
   random_source& random_;

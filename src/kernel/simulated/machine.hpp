@@ -26,12 +26,13 @@ struct machine {
   timeline time;
   trace_log trace;
   fault_rates faults;
+  clock::time_point faults_until = never;
   network net;
   baton turns;
 
   // Does it go wrong now? Counts, and writes it down.
   bool goes_wrong(fault_kind k, unsigned who) {
-    if (!random.chance(faults.of(k))) return false;
+    if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
     trace.injected(time.elapsed(), who, k);
     return true;
   }

@@ -203,15 +203,12 @@ long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   const long r = until_ready(s, POLLIN, waits, [&]() -> long {
     if (!s->is_listening()) return -EINVAL;
+    // One that nobody will miss was reset while it waited in the queue.
+    if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
     child = s->accept();
     return child ? 0 : -EAGAIN;
   });
   if (r < 0) return r;
-  if (wrong(fault_kind::abort_accept)) {  // it was reset while it waited in the queue
-    child->opened();
-    child->dropped();
-    return -ECONNABORTED;
-  }
   if (flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
   if (to && child->peer()) write_address(*child->peer(), to, bytes);
   return files_.add(child, (flags & SOCK_CLOEXEC) != 0);

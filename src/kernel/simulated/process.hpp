@@ -22,6 +22,7 @@ class process final : public kernel {
 
   [[nodiscard]] site& where() noexcept { return site_; }
   [[nodiscard]] descriptors& files() noexcept { return files_; }
+  [[nodiscard]] const descriptors& files() const noexcept { return files_; }
   [[nodiscard]] std::string describe(int fd) const;
   // Called before each wait. And: when something of this process will want to run again although
   // nothing happens, for programs that look again and again without saying until when.

@@ -1,8 +1,8 @@
 // Stream sockets, TCP and unix: states, addresses, the calls that make and end connections.
 //
 // TCP: what is sent becomes segments, which take their time on the wire and arrive in order; the
-// receiver's window and the sender's buffer bound what is on its way (see transfer.cpp). Unix: what is
-// sent is at once in the peer's queue, and counts as the sender's until it is read.
+// receiver's window and the sender's buffer bound what is on its way (see transfer.cpp). Unix: what
+// is sent is at once in the peer's queue, and counts as the sender's until it is read.
 //
 // Not in it: datagrams, urgent data, passing descriptors, TIME_WAIT.
 #pragma once
@@ -55,7 +55,7 @@ class socket_file final : public file {
   enum class stage : std::uint8_t { fresh, listening, connecting, connected, failed };
   struct segment {
     std::vector<std::byte> bytes;
-    bool end = false;    // FIN
+    bool end = false;  // FIN
     bool reset = false;  // RST
   };
   using shared = std::shared_ptr<socket_file>;
@@ -119,13 +119,13 @@ class socket_file final : public file {
   // Connected.
   std::weak_ptr<socket_file> other_;
   host* there_ = nullptr;
-  bool no_more_in_ = false;   // the peer's end has come, or shutdown(SHUT_RD)
+  bool no_more_in_ = false;  // the peer's end has come, or shutdown(SHUT_RD)
   bool no_more_out_ = false;  // shutdown(SHUT_WR)
   bool end_received_ = false;
   byte_queue received_;
   std::size_t hidden_ = 0;  // at the end of received_: not yet there for who asks
-  bool choked_ = false;     // no room for the moment
-  bool closed_ = false;     // no descriptor is left: it goes on until all is sent
+  bool choked_ = false;  // no room for the moment
+  bool closed_ = false;  // no descriptor is left: it goes on until all is sent
   std::uint64_t number_ = 0;  // among those that go on; 0: it does not
 
   // On the way to the peer.
@@ -135,8 +135,8 @@ class socket_file final : public file {
   bool end_sent_ = false;
   std::deque<segment> wire_;
   clock::time_point last_arrival_ = timeline::start;
-  bool held_up_ = false;     // the link is down: the first of wire_ is tried again
-  std::size_t due_ = 0;      // segments whose time came meanwhile
+  bool held_up_ = false;  // the link is down: the first of wire_ is tried again
+  std::size_t due_ = 0;  // segments whose time came meanwhile
   bool looks_soon_ = false;  // transmit() is on the timeline
 };
 

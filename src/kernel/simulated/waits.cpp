@@ -123,7 +123,7 @@ long process::sleep(const timespec* t) {
 long process::yield() {
   constexpr clock::duration least = microseconds(1), most = milliseconds(1);
   if (site_.version != yielded_at_) rest_ = least;
-  else rest_ = std::min(rest_ * 2, most);
+  else rest_ = std::clamp(rest_ * 2, least, most);
   yielded_at_ = site_.version;
   clock::time_point until = site_.world.time.now() + rest_;
   if (rest_ == most && told_) until = std::max(until, told_->next_deadline());
