@@ -51,6 +51,8 @@ class file : public std::enable_shared_from_this<file> {
   void watch(watcher& w) { watchers_.push_back(&w); }
   void unwatch(watcher& w) noexcept { std::erase(watchers_, &w); }
 
+  // How long a call that waits does so; zero: for ever. SO_RCVTIMEO, SO_SNDTIMEO.
+  clock::duration receives_for{}, sends_for{};
   int status_flags = 0;  // F_GETFL: the access mode and O_NONBLOCK
 
  protected:

@@ -47,7 +47,9 @@ void socket_file::opening_arrives(const shared& client, host& server, int tries)
   last_arrival_ = in_queue;  // what is sent comes after it
   time.after(back, [client, child] { client->established(child); });
   const auto from = std::static_pointer_cast<socket_file>(listener->shared_from_this());
+  ++from->opening_;
   time.at(in_queue, [from, child] {
+    --from->opening_;
     if (from->stage_ != stage::listening) return child->send_reset();
     from->accepted_.push_back(child);
     from->changed(POLLIN);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/time.h>
 
 namespace iolite::simulated {
 namespace {
@@ -62,7 +63,14 @@ int socket_file::set_option(int level, int name, const void* value, socklen_t by
     return 0;
   }
   if (is_unix() && level != SOL_SOCKET) return -EOPNOTSUPP;
-  if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) return -ENOPROTOOPT;
+  if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) {
+    timeval t;
+    if (bytes < sizeof t) return -EINVAL;
+    std::memcpy(&t, value, sizeof t);
+    const auto length = std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+    (name == SO_RCVTIMEO ? receives_for : sends_for) = length;
+    return 0;
+  }
   if (!is_known(level, name)) return -ENOPROTOOPT;
   int n = 0;
   if (bytes < sizeof n) return -EINVAL;

@@ -71,7 +71,9 @@ class socket_file final : public file {
   [[nodiscard]] int free_port(const address& at);
   [[nodiscard]] bool port_taken(const address& at) const;
   int connect_unix(const address& to);
-  [[nodiscard]] bool queue_is_full() const noexcept { return accepted_.size() > backlog_; }
+  [[nodiscard]] bool queue_is_full() const noexcept {
+    return accepted_.size() + opening_ > backlog_;
+  }
   void leave_names();
   void close_listener();
 
@@ -114,6 +116,7 @@ class socket_file final : public file {
 
   // Listening.
   std::size_t backlog_ = 0;
+  std::size_t opening_ = 0;  // on their way into the queue
   std::deque<shared> accepted_;
 
   // Connected.
