@@ -13,8 +13,8 @@
 // touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
 // turns; what they share with each other needs no lock.
 //
-// Models: nonblocking, select, poll, epoll and blocking, placement `shared`. Not simulated yet:
-// io_uring, signal, posix_aio; other placements; files, offload(), child tasks on `blocking`. A
+// Models: nonblocking, select, poll, epoll, blocking and io_uring, placement `shared`. Not yet
+// simulated: signal, posix_aio; other placements; files, offload(), child tasks on `blocking`. A
 // program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
@@ -41,15 +41,15 @@ struct link {
 // kernel may do to any program at any time.
 struct faults {
   double short_receive = 0;  // a receive gives a part of what is there
-  double short_send = 0;     // a send takes a part
-  double again = 0;          // EAGAIN although there was something; it is there a little later
-  double spurious = 0;       // a socket is said to be readable, and nothing is there
-  double interrupt = 0;      // EINTR
-  double abort_accept = 0;   // ECONNABORTED: a connection died in the listener's queue
-  double reset = 0;          // the network cuts the connection; for each segment
-  double split = 0;          // a segment is cut in two
-  double delay = 0;          // a segment takes up to delay_max longer
-  double stall = 0;          // a program stands still for up to stall_max after a wait
+  double short_send = 0;  // a send takes a part
+  double again = 0;  // EAGAIN although there was something; it is there a little later
+  double spurious = 0;  // a socket is said to be readable, and nothing is there
+  double interrupt = 0;  // EINTR
+  double abort_accept = 0;  // ECONNABORTED: a connection died in the listener's queue
+  double reset = 0;  // the network cuts the connection; for each segment
+  double split = 0;  // a segment is cut in two
+  double delay = 0;  // a segment takes up to delay_max longer
+  double stall = 0;  // a program stands still for up to stall_max after a wait
   clock::duration delay_max = std::chrono::milliseconds(200);
   clock::duration stall_max = std::chrono::milliseconds(20);
 
@@ -64,7 +64,7 @@ struct options {
   // have `ends_within` to end.
   clock::duration faults_for = std::chrono::minutes(1);
   clock::duration ends_within = std::chrono::hours(1);
-  int descriptors_max = 1024;         // of each process
+  int descriptors_max = 1024;  // of each process
   std::size_t send_buffer = 262'144;  // of TCP sockets that do not set theirs, in bytes
   std::size_t receive_buffer = 131'072;
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
@@ -74,26 +74,26 @@ struct options {
 struct waiting {
   std::string program;
   std::string operation;  // recv fd=7 0/4096 deadline=+3ms: see operation.hpp
-  std::string on;         // 10.0.0.2:40112 to 10.0.0.1:7000
+  std::string on;  // 10.0.0.2:40112 to 10.0.0.1:7000
   clock::duration since;  // when it was started
 };
 
 enum class ending : std::uint8_t {
-  finished,      // every program has ended
-  holds,         // run_until(): the condition holds
-  time_is_up,    // it took longer than it may
-  dead_lock,     // programs wait, and nothing can ever happen again
+  finished,  // every program has ended
+  holds,  // run_until(): the condition holds
+  time_is_up,  // it took longer than it may
+  dead_lock,  // programs wait, and nothing can ever happen again
 };
 
 struct report {
   ending how = ending::finished;
   std::uint64_t seed = 0;
   clock::duration elapsed{};  // virtual
-  std::uint64_t hash = 0;     // of the trace: the same seed gives the same one
-  std::uint64_t calls = 0;    // system calls of all programs
-  std::vector<simulate::waiting> waiting;             // dead_lock, time_is_up: who waits for what
-  std::vector<std::string> failures;                  // programs that threw, or could not begin
-  std::vector<std::string> leaks;                     // descriptors that an ended program left open
+  std::uint64_t hash = 0;  // of the trace: the same seed gives the same one
+  std::uint64_t calls = 0;  // system calls of all programs
+  std::vector<simulate::waiting> waiting;  // dead_lock, time_is_up: who waits for what
+  std::vector<std::string> failures;  // programs that threw, or could not begin
+  std::vector<std::string> leaks;  // descriptors that an ended program left open
   std::vector<std::pair<std::string, std::uint64_t>> faults;  // that happened, by name
 
   [[nodiscard]] bool ok() const noexcept {

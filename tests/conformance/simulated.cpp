@@ -6,7 +6,7 @@ namespace {
 
 std::vector<std::string> simulated_engines() {
   std::vector<std::string> out;
-  for (const char* name : {"select", "poll", "epoll", "nonblocking"}) {
+  for (const char* name : {"select", "poll", "epoll", "nonblocking", "io_uring"}) {
     for (const char* seed : {"1", "2", "3"}) {
       out.push_back(std::string(name) + "_simulated_" + seed);
     }

@@ -33,9 +33,11 @@ void baton::actor::take_turn() {
 bool baton::actor::can_go_on(clock::time_point now) {
   if (over) return false;
   if (!waits || until <= now) return true;
-  if (wants.version && seen == *wants.version) return false;
+  if (!wants.version) return wants.holds(wants.of);
+  const std::uint64_t version = *wants.version;  // the look itself may change something
+  if (seen == version) return false;
   const bool able = wants.holds(wants.of);
-  if (wants.version && !able) seen = *wants.version;  // who is able is so until it had its turn
+  if (!able) seen = version;  // who is able is so until it had its turn
   return able;
 }
 
@@ -84,13 +86,14 @@ baton::actor& baton::choose() {
     time_.run_due();
     if (driver.can_go_on(time_.now())) return driver;
     able_.clear();
-    clock::time_point next = time_.next();
+    clock::time_point next = never;
     for (const auto& a : actors_) {
       if (a->can_go_on(time_.now())) able_.push_back(a.get());
       else if (!a->over && a.get() != &driver) next = std::min(next, a->until);
     }
     if (able_.size() == 1) return *able_.front();
     if (!able_.empty()) return *able_[random_.below(able_.size())];
+    next = std::min(next, time_.next());  // a look may have brought about something, too
     if (next == never && (live_ > 0 || driver.until == never)) {
       stuck_ = true;
       return driver;

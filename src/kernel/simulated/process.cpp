@@ -2,10 +2,12 @@
 #include "kernel/simulated/process.hpp"
 
 #include "kernel/simulated/epoll_set.hpp"
+#include "kernel/simulated/ring_file.hpp"
 #include "kernel/simulated/small_files.hpp"
 #include "kernel/simulated/socket_file.hpp"
 #include "kernel/simulated/wait.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
@@ -36,7 +38,9 @@ bool is_on_descriptor(call c) noexcept {
   case call::dup:
   case call::dup3:
   case call::epoll_ctl:
-  case call::epoll_wait: return true;
+  case call::epoll_wait:
+  case call::io_uring_enter:
+  case call::io_uring_register: return true;
   default: return false;
   }
 }
@@ -92,6 +96,13 @@ long process::perform(call c, const call_args& a) {
     return epoll_control(a.as<int>(0), a.as<int>(1), a.as<int>(2), a.as<const epoll_event*>(3));
   case call::epoll_wait:
     return epoll_wait(a.as<int>(0), a.as<epoll_event*>(1), a.as<int>(2), a.as<int>(3));
+  case call::io_uring_setup: return ring_setup(a.as<unsigned>(0), a.as<io_uring_params*>(1));
+  case call::io_uring_enter: return ring_enter(a);
+  case call::io_uring_register: {
+    const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(a.as<int>(0)));
+    if (!ring) return files_.find(a.as<int>(0)) ? -EOPNOTSUPP : -EBADF;
+    return ring->configure(a.as<unsigned>(1), a.as<const void*>(2));
+  }
   case call::nanosleep: return sleep(a.as<const timespec*>(0));
   case call::sched_yield: return yield();
   case call::futex_wait:
@@ -278,6 +289,26 @@ long process::control(int fd, int command, long argument) {
   }
 }
 
+// Memory is memory; that of a ring is the ring's.
+long process::map(const call_args& a) {
+  const auto fd = a.as<int>(3);
+  if (fd < 0) return kernel::real().invoke(call::mmap, a);
+  const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(fd));
+  if (!ring) return files_.find(fd) ? -ENODEV : -EBADF;
+  auto memory = ring->map(a.as<std::size_t>(0), a.word[4]);
+  if (!memory) return -EINVAL;
+  mapped_.push_back(std::move(memory));
+  return reinterpret_cast<long>(mapped_.back().get());
+}
+
+long process::unmap(const call_args& a) {
+  const auto it =
+      std::ranges::find(mapped_, a.as<std::byte*>(0), &std::shared_ptr<std::byte[]>::get);
+  if (it == mapped_.end()) return kernel::real().invoke(call::munmap, a);
+  mapped_.erase(it);
+  return 0;
+}
+
 long process::descriptor_call(call c, const call_args& a) {
   switch (c) {
   case call::close: return files_.close(a.as<int>(0));
@@ -314,11 +345,8 @@ long process::descriptor_call(call c, const call_args& a) {
   case call::sigprocmask:
   case call::sigaction: return 0;
   case call::sigtimedwait: return -EAGAIN;
-  // Memory is memory.
-  case call::mmap:
-    if (a.as<int>(3) >= 0) return -ENODEV;
-    return kernel::real().invoke(c, a);
-  case call::munmap: return kernel::real().invoke(c, a);
+  case call::mmap: return map(a);
+  case call::munmap: return unmap(a);
   default: return -ENOSYS;
   }
 }

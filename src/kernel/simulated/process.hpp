@@ -51,6 +51,8 @@ class process final : public kernel {
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
   long connect(int fd, const sockaddr* to, socklen_t bytes);
   long control(int fd, int command, long argument);
+  long map(const call_args& a);
+  long unmap(const call_args& a);
   [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
@@ -60,6 +62,8 @@ class process final : public kernel {
   long select(const call_args& a);
   long epoll_control(int ep, int operation, int fd, const epoll_event* e);
   long epoll_wait(int ep, epoll_event* out, int most, int ms);
+  long ring_setup(unsigned entries, io_uring_params* p);
+  long ring_enter(const call_args& a);
   long sleep(const timespec* t);
   long yield();
   long futex(std::uint32_t* word, std::uint32_t expected, const timespec* t);
@@ -72,6 +76,8 @@ class process final : public kernel {
 
   site site_;
   descriptors files_;
+  // Memory of rings, by its address: it outlives their descriptors.
+  std::vector<std::shared_ptr<std::byte[]>> mapped_;
   listener* told_ = nullptr;
   clock::duration rest_{};  // of the next yield in vain
   std::uint64_t yielded_at_ = 0;  // the version then

@@ -1,6 +1,7 @@
 // See process.hpp: the calls that wait for readiness or time.
 #include "kernel/simulated/epoll_set.hpp"
 #include "kernel/simulated/process.hpp"
+#include "kernel/simulated/ring_file.hpp"
 #include "kernel/simulated/wait.hpp"
 
 #include <algorithm>
@@ -110,6 +111,38 @@ long process::epoll_wait(int ep, epoll_event* out, int most, int ms) {
   const long r = wait(&site_.version, deadline(milliseconds(ms)), look);
   if (r == 0) found = set->collect(std::span(out, static_cast<std::size_t>(most)));
   return r == 0 ? found : r == -ETIMEDOUT ? 0 : r;
+}
+
+// --- io_uring(7) ---
+
+long process::ring_setup(unsigned entries, io_uring_params* p) {
+  if (!files_.has_room()) return -EMFILE;
+  const auto ring = std::make_shared<ring_file>(site_, files_);
+  if (const int r = ring->open(entries, *p); r < 0) return r;
+  return files_.add(ring, true);
+}
+
+long process::ring_enter(const call_args& a) {
+  const auto fd = a.as<int>(0);
+  const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(fd));
+  if (!ring) return files_.find(fd) ? -EOPNOTSUPP : -EBADF;
+  if (!ring->is_enabled()) return -EBADFD;
+  const auto complete = a.as<unsigned>(2), flags = a.as<unsigned>(3);
+  const int taken = ring->submit(a.as<unsigned>(1));
+  if (taken < 0 && (flags & IORING_ENTER_GETEVENTS) == 0) return taken;
+  if ((flags & IORING_ENTER_GETEVENTS) == 0) return taken;
+  clock::time_point until = complete > 0 ? never : site_.world.time.now();
+  const auto* const more = a.as<const io_uring_getevents_arg*>(4);
+  if (complete > 0 && (flags & IORING_ENTER_EXT_ARG) != 0 && more && more->ts != 0) {
+    const auto& t = *reinterpret_cast<const __kernel_timespec*>(more->ts);
+    until = deadline(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  }
+  const long r = wait(&site_.version, until, [&] {
+    ring->progress();
+    return complete > 0 && ring->completions() >= complete;
+  });
+  if (taken != 0) return taken;
+  return r == 0 || complete == 0 ? 0 : r == -ETIMEDOUT ? -ETIME : r;
 }
 
 long process::sleep(const timespec* t) {
