@@ -88,6 +88,8 @@ class engine {
   void buffer_returned() noexcept;
   // The scope that request_cancel() reaches: run(task) sets it.
   void set_root(scope* s) noexcept { root_ = s; }
+  // The scopes of its tasks, for reports: the front of a list through scope::next_scope().
+  [[nodiscard]] const scope* first_scope() const noexcept { return scopes_; }
   // For a child task: null where tasks share this thread, else an engine for a thread of its own.
   [[nodiscard]] virtual std::unique_ptr<engine> for_child_thread() { return nullptr; }
 
@@ -134,6 +136,7 @@ class engine {
   int inline_budget_ = 32;
 
  private:
+  friend class scope;
   // What a backend implements. All noexcept; none resumes a coroutine.
   virtual started do_start(operation& op) noexcept = 0;  // `done`: op.outcome is set
   virtual void do_cancel(operation& op) noexcept = 0;
@@ -163,6 +166,7 @@ class engine {
 
   // Engine thread only.
   scope* root_ = nullptr;
+  scope* scopes_ = nullptr;
   std::unique_ptr<deadlines> deadlines_;
   std::unique_ptr<buffer_pool> buffers_;  // made when first asked for
   operation_queue ready_;  // done, their coroutines to be resumed

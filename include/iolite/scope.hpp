@@ -47,6 +47,8 @@ class scope : private event_source {
   [[nodiscard]] int live() const noexcept;
   // The operations in flight here, for reports: the front of a list through operation::scope_next.
   [[nodiscard]] const operation* in_flight() const noexcept { return operations_.front(); }
+  // The next one on the same engine: see engine::first_scope().
+  [[nodiscard]] const scope* next_scope() const noexcept { return next_; }
 
  private:
   friend class engine;
@@ -67,6 +69,8 @@ class scope : private event_source {
   engine& on_;
   scope_list operations_;
   bool cancelled_ = false;
+  scope* next_ = nullptr;  // of the engine's
+  scope* prev_ = nullptr;
 
   // Guarded by lock_: children may be threads.
   mutable std::mutex lock_;

@@ -71,7 +71,10 @@ engine& engine_here() noexcept {
 
 scope::scope() : scope(engine_here()) {}
 
-scope::scope(engine& e) noexcept : on_(e) {}
+scope::scope(engine& e) noexcept : on_(e), next_(e.scopes_) {
+  if (next_) next_->prev_ = this;
+  e.scopes_ = this;
+}
 
 scope::~scope() {
   if (!threads_.empty() &&
@@ -80,6 +83,8 @@ scope::~scope() {
     join_threads();
   }
   IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()");
+  (prev_ ? prev_->next_ : on_.scopes_) = next_;
+  if (next_) next_->prev_ = prev_;
 }
 
 void scope::spawn(task<void> child) {

@@ -14,7 +14,7 @@ void serve_stop::request() noexcept { state_->latch.request(); }
 std::expected<serve_report, error> serve(handler h, const serve_options& options) {
   auto model = choose(options.model);
   if (!model) return std::unexpected(model.error());
-  return std::make_shared<server>(std::move(h), options, std::move(*model))->run();
+  return std::make_shared<server>(kernel::real(), std::move(h), options, std::move(*model))->run();
 }
 
 int serve_main(handler h, serve_options options) {

@@ -35,8 +35,8 @@ std::unexpected<error> refused(std::string message) {
 
 }  // namespace
 
-server::server(handler h, const serve_options& options, model_choice model)
-    : handler_(std::move(h)), options_(options), model_(std::move(model)), os_(kernel::real()),
+server::server(kernel& os, handler h, const serve_options& options, model_choice model)
+    : handler_(std::move(h)), options_(options), model_(std::move(model)), os_(os),
       connections_(os_, connections_allowed(options, model_)) {
   const long p =
       os_.mmap(sizeof(serve_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

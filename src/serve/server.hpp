@@ -26,7 +26,7 @@ struct serve_counts {
 // Kept alive by its threads, too: one that does not end in time outlives serve().
 class server : public std::enable_shared_from_this<server> {
  public:
-  server(handler h, const serve_options& options, model_choice model);
+  server(kernel& os, handler h, const serve_options& options, model_choice model);
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   ~server();

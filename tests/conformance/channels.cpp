@@ -1,8 +1,6 @@
 // Channels and events: order, back-pressure, and no value lost, also between threads.
 #include "support/engine_test.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -100,7 +98,7 @@ TEST_P(engine, a_channel_carries_values_between_threads) {
       to.close();
     }
   };
-  std::thread other([&] {
+  other_thread other([&] {
     const auto e = another();
     e->run(bodies::pong(there, back));
   });
@@ -110,7 +108,7 @@ TEST_P(engine, a_channel_carries_values_between_threads) {
 
 TEST_P(engine, a_channel_between_threads_streams_in_order) {
   channel<int> c(16);
-  std::thread other([&] {
+  other_thread other([&] {
     const auto e = another();
     e->run(produce(c, 20'000));
   });
@@ -302,7 +300,7 @@ TEST_P(engine, an_event_wakes_all_who_wait) {
 TEST_P(engine, an_event_is_set_from_another_thread) {
   for (int i = 0; i < 200; ++i) {
     event e;
-    std::thread other([&e] { e.set(); });
+    other_thread other([&e] { e.set(); });
     outcome out;
     run(waiting(e, out));
     other.join();

@@ -1,8 +1,6 @@
 // Connections that come to be, that are refused, and that take too long.
 #include "support/engine_test.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -23,7 +21,7 @@ task<std::error_code> try_connect(endpoint to, iolite::clock::duration limit) {
 
 TEST_P(engine, connect_over_tcp_and_talk) {
   const raw_listener l;
-  std::thread server([&] {
+  other_thread server([&] {
     const raw_socket s = l.accept();
     EXPECT_EQ(s.recv_exactly(4), "ping");
     s.send_all("pong");
@@ -35,7 +33,7 @@ TEST_P(engine, connect_over_tcp_and_talk) {
 TEST_P(engine, connect_over_unix_and_talk) {
   const temporary_folder folder;
   const raw_listener l = raw_listener::on_unix(folder / "s");
-  std::thread server([&] {
+  other_thread server([&] {
     const raw_socket s = l.accept();
     EXPECT_EQ(s.recv_exactly(4), "ping");
     s.send_all("pong");
@@ -87,9 +85,9 @@ TEST_P(engine, connect_to_a_unix_path_whose_server_died_is_refused) {
 
 TEST_P(engine, connect_gives_up_at_its_limit_and_not_before) {
   const full_listener full;
-  const auto begin = iolite::clock::now();
+  const auto begin = now();
   EXPECT_EQ(run(try_connect(full.listening.address(), 30ms)), std::errc::timed_out);
-  EXPECT_GE(iolite::clock::now() - begin, 30ms);
+  EXPECT_GE(now() - begin, 30ms);
 }
 
 TEST_P(engine, connect_that_gave_up_leaves_no_socket_behind) {
@@ -126,7 +124,7 @@ TEST_P(engine, many_connects_at_once_all_come_through) {
       co_await children.join();
     }
   };
-  std::thread server([&] {
+  other_thread server([&] {
     std::vector<raw_socket> peers;
     for (int i = 0; i < count; ++i) peers.push_back(l.accept());
     for (const raw_socket& p : peers) p.send_all(p.recv_exactly(1));

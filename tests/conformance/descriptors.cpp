@@ -1,6 +1,8 @@
 // A descriptor's number is used again at once; no event of the old one may reach the new one.
 #include "support/engine_test.hpp"
 
+#include "kernel/kernel.hpp"
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -137,7 +139,7 @@ TEST_P(engine, a_duplicate_left_open_elsewhere_disturbs_nobody) {
 
 TEST_P(engine, ready_to_read_when_a_pipe_has_bytes) {
   int ends[2];
-  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_EQ(system_of_test().pipe2(ends, O_CLOEXEC), 0);
   const owned_fd reader(ends[0]);
   const owned_fd writer(ends[1]);
   struct bodies {
@@ -149,7 +151,7 @@ TEST_P(engine, ready_to_read_when_a_pipe_has_bytes) {
       scope s;
       s.spawn(wait(rd, interest::read, seen));
       co_await let_others_run();
-      EXPECT_EQ(::write(wr, "x", 1), 1);
+      EXPECT_EQ(system_of_test().write(wr, "x", 1), 1);
       co_await s.join();
     }
   };
@@ -157,7 +159,7 @@ TEST_P(engine, ready_to_read_when_a_pipe_has_bytes) {
   run(bodies::all(reader.get(), writer.get(), seen));
   EXPECT_EQ(seen, interest::read);
   char byte = 0;
-  EXPECT_EQ(::read(reader.get(), &byte, 1), 1) << "nothing was read for us";
+  EXPECT_EQ(system_of_test().read(reader.get(), &byte, 1), 1) << "nothing was read for us";
 }
 
 task<interest> wait_ready(int fd, interest what) {
@@ -180,9 +182,10 @@ TEST_P(engine, ready_tells_which_of_both_it_is) {
 }
 
 TEST_P(engine, ready_on_an_eventfd) {
-  const owned_fd fd(::eventfd(0, EFD_CLOEXEC));
+  const owned_fd fd(system_of_test().eventfd(0, EFD_CLOEXEC));
   EXPECT_EQ(run(wait_ready(fd.get(), interest::write)), interest::write);
-  EXPECT_EQ(::eventfd_write(fd.get(), 1), 0);
+  const std::uint64_t one = 1;
+  EXPECT_EQ(system_of_test().write(fd.get(), &one, sizeof one), 8);
   EXPECT_EQ(run(wait_ready(fd.get(), interest::read)), interest::read);
 }
 

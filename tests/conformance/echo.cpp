@@ -3,8 +3,6 @@
 
 #include "kernel/faulty.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -14,11 +12,11 @@ using namespace iolite;
 void expect_echo(iolite::engine& on, half_pair pair, std::size_t size, task<> (*handler)(stream)) {
   const std::string sent = pattern(size);
   std::string received;
-  std::thread writer([&] {
+  other_thread writer([&] {
     pair.theirs.send_all(sent);
     pair.theirs.half_close();
   });
-  std::thread reader([&] { received = pair.theirs.recv_until_end(); });
+  other_thread reader([&] { received = pair.theirs.recv_until_end(); });
   on.run(handler(std::move(pair.ours)));
   writer.join();
   reader.join();
@@ -47,7 +45,7 @@ TEST_P(engine, echo_of_1_mib_by_leases_over_unix_is_byte_exact) {
 
 TEST_P(engine, echo_of_every_size_up_to_300_bytes) {
   half_pair pair = tcp_half(on());
-  std::thread client([&theirs = pair.theirs] {
+  other_thread client([&theirs = pair.theirs] {
     for (std::size_t n = 1; n <= 300; ++n) {
       const std::string sent = pattern(n, static_cast<unsigned>(n));
       theirs.send_all(sent);

@@ -2,7 +2,6 @@
 #include "support/engine_test.hpp"
 
 #include <csignal>
-#include <thread>
 
 namespace iolite_test {
 namespace {
@@ -213,7 +212,7 @@ TEST_P(engine, finish_delivers_the_last_answer_although_input_is_unread) {
   };
   std::string received;
   int error = 0;
-  std::thread client([&] {
+  other_thread client([&] {
     pair.theirs.send_all(pattern(50'000));
     received = pair.theirs.recv_until_gone(error);
     pair.theirs.send_all("more that nobody reads");
@@ -233,9 +232,9 @@ TEST_P(engine, finish_gives_up_on_a_peer_that_never_ends) {
       EXPECT_FALSE(s.is_open());
     }
   };
-  const auto begin = iolite::clock::now();
+  const auto begin = now();
   run(bodies::body(std::move(pair.ours)));
-  EXPECT_GE(iolite::clock::now() - begin, 20ms);
+  EXPECT_GE(now() - begin, 20ms);
 }
 
 }  // namespace

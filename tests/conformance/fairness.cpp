@@ -1,8 +1,6 @@
 // Nobody is kept waiting by a neighbour who never stops, and the counters say what happened.
 #include "support/engine_test.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -84,7 +82,7 @@ TEST_P(engine, a_timer_fires_although_a_task_never_waits) {
   };
   half_pair pair = unix_half(on());
   bool stop = false;
-  std::thread reader([&] { static_cast<void>(pair.theirs.recv_until_end()); });
+  other_thread reader([&] { static_cast<void>(pair.theirs.recv_until_end()); });
   run(bodies::all(pair.ours, stop));
   pair.ours.close();
   reader.join();
@@ -139,7 +137,7 @@ TEST_P(engine, stats_count_what_ended_inline) {
 TEST_P(engine, stats_count_each_start_and_the_waits) {
   half_pair pair = unix_half(on());
   const std::uint64_t before = on().stats().started;
-  std::thread peer([&] {
+  other_thread peer([&] {
     for (int i = 0; i < 20; ++i) {
       pair.theirs.send_all("x");
       EXPECT_EQ(pair.theirs.recv_exactly(1), "x");

@@ -1,8 +1,6 @@
 // Buffers the engine lends: as late as it can, never lost, and back-pressure when there are none.
 #include "support/engine_test.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -35,7 +33,7 @@ TEST_P(engine, an_empty_lease_is_the_end_of_the_stream) {
 TEST_P(engine, a_lease_is_at_most_one_buffer) {
   half_pair pair = unix_half(on());
   const std::string all = pattern(100'000);
-  std::thread writer([&] {
+  other_thread writer([&] {
     pair.theirs.send_all(all);
     pair.theirs.half_close();
   });

@@ -3,8 +3,6 @@
 
 #include "kernel/faulty.hpp"
 
-#include <thread>
-
 namespace iolite_test {
 namespace {
 
@@ -68,7 +66,7 @@ TEST_P(engine, send_some_takes_at_least_one_byte_and_says_how_many) {
   EXPECT_GT(taken, 0U);
   EXPECT_LE(taken, big.size());
   std::string received;
-  std::thread reader([&] { received = pair.theirs.recv_until_end(); });
+  other_thread reader([&] { received = pair.theirs.recv_until_end(); });
   pair.ours.close();
   reader.join();
   EXPECT_EQ(received.size(), taken);
@@ -79,7 +77,7 @@ TEST_P(engine, send_all_carries_on_through_full_buffers) {
   half_pair pair = unix_half(on());
   const std::string big = pattern(8 << 20);
   std::string received;
-  std::thread reader([&] { received = pair.theirs.recv_until_end(); });
+  other_thread reader([&] { received = pair.theirs.recv_until_end(); });
   EXPECT_TRUE(run(send_text(pair.ours, big)));
   pair.ours.close();
   reader.join();
@@ -100,7 +98,7 @@ TEST_P(engine, send_all_gives_the_size_it_was_asked_for) {
 TEST_P(engine, receive_all_waits_until_the_buffer_is_full) {
   half_pair pair = tcp_half(on());
   const std::string all = pattern(200'000);
-  std::thread writer([&] {
+  other_thread writer([&] {
     for (std::size_t at = 0; at < all.size(); at += 777)
       pair.theirs.send_all(std::string_view(all).substr(at, 777));
   });

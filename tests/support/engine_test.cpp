@@ -31,22 +31,41 @@ std::vector<std::string> engine_names(bool only_available) {
   return out;
 }
 
+namespace {
+
+constexpr std::string_view simulated_mark = "_simulated_";
+
+std::string engine_of(const std::string& parameter) {
+  return parameter.substr(0, parameter.find(simulated_mark));
+}
+
+}  // namespace
+
 std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
+  if (is_simulated()) return new_engine(system_of_test(), name);
   auto made = iolite::make_engine(name);
   if (!made) throw std::runtime_error(made.error().message);
   return std::move(*made);
 }
 
 std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name) {
-  auto made = iolite::make_engine_on(os, name, iolite::engine_options{});
+  auto made = iolite::make_engine_on(os, engine_of(name), iolite::engine_options{});
   if (!made) throw std::runtime_error(made.error().message);
   return std::move(*made);
 }
 
+iolite::clock::time_point now() noexcept { return system_of_test().now(); }
+
 engine::engine() = default;
 engine::~engine() = default;
 
-void engine::SetUp() { before_ = open_descriptors(); }
+void engine::SetUp() {
+  if (const auto at = GetParam().find(simulated_mark); at != std::string::npos) {
+    const std::string seed = GetParam().substr(at + simulated_mark.size());
+    simulated_ = std::make_unique<simulated_system>(std::stoull(seed));
+  }
+  before_ = open_descriptors();
+}
 
 void engine::TearDown() {
   it_.reset();
@@ -59,7 +78,7 @@ iolite::engine& engine::on() {
 }
 
 iolite::faulty& engine::on_faulty(std::vector<iolite::fault> plan) {
-  os_ = std::make_unique<iolite::faulty>(iolite::kernel::real(), std::move(plan));
+  os_ = std::make_unique<iolite::faulty>(system_of_test(), std::move(plan));
   it_ = new_engine(*os_, GetParam());
   return *os_;
 }

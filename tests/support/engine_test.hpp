@@ -7,6 +7,7 @@
 #include "support/child.hpp"
 #include "support/sockets.hpp"
 #include "support/streams.hpp"
+#include "support/system.hpp"
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,8 @@ namespace iolite_test {
 
 using namespace std::chrono_literals;
 
+// The parameter of a test is the name of an engine, or `epoll_simulated_7`: on a simulated kernel,
+// with seed 7.
 [[nodiscard]] const std::vector<iolite::model_info>& known_models();
 // Names of the registry: all, and those this machine allows.
 [[nodiscard]] std::vector<std::string> engine_names(bool only_available);
@@ -32,6 +35,9 @@ using namespace std::chrono_literals;
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os,
                                                          const std::string& name);
+
+// On the kernel the test runs on.
+[[nodiscard]] iolite::clock::time_point now() noexcept;
 
 class engine : public testing::TestWithParam<std::string> {
  public:
@@ -56,6 +62,7 @@ class engine : public testing::TestWithParam<std::string> {
   }
 
  private:
+  std::unique_ptr<simulated_system> simulated_;
   int before_ = 0;
   std::unique_ptr<iolite::faulty> os_;
   std::unique_ptr<iolite::engine> it_;

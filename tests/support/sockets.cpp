@@ -1,6 +1,9 @@
 // See sockets.hpp.
 #include "support/sockets.hpp"
 
+#include "kernel/kernel.hpp"
+#include "support/system.hpp"
+
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -19,9 +22,11 @@
 namespace iolite_test {
 namespace {
 
+iolite::kernel& os() noexcept { return system_of_test(); }
+
 constexpr int hang_limit_ms = 20'000;
 
-[[noreturn]] void fail(const char* what, int error = errno) {
+[[noreturn]] void fail(const char* what, int error) {
   throw std::system_error(error, std::system_category(), what);
 }
 
@@ -32,7 +37,8 @@ const sockaddr* native(const iolite::endpoint& e) noexcept {
 iolite::endpoint local_of(int fd) {
   sockaddr_storage address{};
   socklen_t bytes = sizeof address;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes) != 0) fail("getsockname");
+  const int r = os().getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes);
+  if (r < 0) fail("getsockname", -r);
   return iolite::endpoint::from_native(&address, bytes);
 }
 
@@ -44,23 +50,24 @@ sockaddr_in loopback() noexcept {
 }
 
 int bound_socket() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) fail("socket");
+  const int fd = os().socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket", -fd);
   const sockaddr_in a = loopback();
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) != 0) fail("bind");
+  const int r = os().bind(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a);
+  if (r < 0) fail("bind", -r);
   return fd;
 }
 
 }  // namespace
 
 void owned_fd::close() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ >= 0) os().close(std::exchange(fd_, -1));
 }
 
 raw_socket::raw_socket(int fd) : fd_(fd) {
   set_recv_limit_ms(hang_limit_ms);
   const timeval t{hang_limit_ms / 1000, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+  os().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 }
 
 raw_socket raw_socket::connect(const iolite::endpoint& to) {
@@ -70,11 +77,13 @@ raw_socket raw_socket::connect(const iolite::endpoint& to) {
 }
 
 int raw_socket::try_connect(const iolite::endpoint& to, raw_socket& out) {
-  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
+  const int fd = os().socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -fd;
   raw_socket made(fd);
-  while (::connect(fd, native(to), static_cast<socklen_t>(to.native_bytes())) != 0) {
-    if (errno != EINTR) return errno;
+  for (;;) {
+    const int r = os().connect(fd, native(to), static_cast<socklen_t>(to.native_bytes()));
+    if (r == 0) break;
+    if (r != -EINTR) return -r;
   }
   out = std::move(made);
   return 0;
@@ -82,8 +91,8 @@ int raw_socket::try_connect(const iolite::endpoint& to, raw_socket& out) {
 
 bool raw_socket::send_all(std::string_view bytes) const {
   while (!bytes.empty()) {
-    const ssize_t n = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
+    const long n = os().send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n == -EINTR) continue;
     if (n < 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -94,7 +103,7 @@ std::size_t raw_socket::fill() const {
   const std::string chunk(65536, 'f');
   std::size_t sent = 0;
   for (std::size_t size = chunk.size(); size > 0;) {
-    const ssize_t n = ::send(fd(), chunk.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const long n = os().send(fd(), chunk.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) sent += static_cast<std::size_t>(n);
     else size /= 2;
   }
@@ -104,9 +113,9 @@ std::size_t raw_socket::fill() const {
 std::string raw_socket::recv_some(std::size_t max) const {
   std::string out(max, '\0');
   for (;;) {
-    const ssize_t n = ::recv(fd(), out.data(), max, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("recv");
+    const long n = os().recv(fd(), out.data(), max, 0);
+    if (n == -EINTR) continue;
+    if (n < 0) fail("recv", static_cast<int>(-n));
     out.resize(static_cast<std::size_t>(n));
     return out;
   }
@@ -145,47 +154,48 @@ std::string raw_socket::recv_until_gone(int& error) const {
   }
 }
 
-void raw_socket::half_close() const noexcept { ::shutdown(fd(), SHUT_WR); }
+void raw_socket::half_close() const noexcept { os().shutdown(fd(), SHUT_WR); }
 
 void raw_socket::reset() noexcept {
   const linger hard{1, 0};
-  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  os().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   close();
 }
 
 void raw_socket::set_buffers(int send_bytes, int recv_bytes) const noexcept {
-  ::setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
-  ::setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &recv_bytes, sizeof recv_bytes);
+  os().setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
+  os().setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &recv_bytes, sizeof recv_bytes);
 }
 
 void raw_socket::set_blocking(bool on) const noexcept { set_nonblocking(fd(), !on); }
 
 void raw_socket::set_recv_limit_ms(int ms) const noexcept {
   const timeval t{ms / 1000, (ms % 1000) * 1000};
-  ::setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  os().setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 }
 
 raw_listener::raw_listener(owned_fd fd) : fd_(std::move(fd)), address_(local_of(fd_.get())) {}
 
 raw_listener::raw_listener(int backlog) : raw_listener(owned_fd(bound_socket())) {
-  if (::listen(this->fd(), backlog) != 0) fail("listen");
+  if (const int r = os().listen(this->fd(), backlog); r < 0) fail("listen", -r);
 }
 
 raw_listener raw_listener::on_unix(const std::string& path) {
-  owned_fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  owned_fd fd(os().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un a{};
   a.sun_family = AF_UNIX;
   std::strncpy(a.sun_path, path.c_str(), sizeof a.sun_path - 1);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&a), sizeof a) != 0) fail("bind");
-  if (::listen(fd.get(), 128) != 0) fail("listen");
+  int r = os().bind(fd.get(), reinterpret_cast<const sockaddr*>(&a), sizeof a);
+  if (r == 0) r = os().listen(fd.get(), 128);
+  if (r < 0) fail("bind or listen", -r);
   return raw_listener(std::move(fd));
 }
 
 raw_socket raw_listener::accept() const {
   for (;;) {
-    const int fd = ::accept4(this->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = os().accept4(this->fd(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) return raw_socket(fd);
-    if (errno != EINTR) fail("accept");
+    if (fd != -EINTR) fail("accept", -fd);
   }
 }
 
@@ -197,15 +207,16 @@ iolite::endpoint unused_address() {
 
 full_listener::full_listener() : listening(0), queued(raw_socket::connect(listening.address())) {
   for (owned_fd& w : waiting) {
-    w = owned_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    ::connect(w.get(), native(listening.address()),
-              static_cast<socklen_t>(listening.address().native_bytes()));
+    w = owned_fd(os().socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    os().connect(w.get(), native(listening.address()),
+                 static_cast<socklen_t>(listening.address().native_bytes()));
   }
 }
 
 raw_pair raw_unix_pair() {
   int two[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, two) != 0) fail("socketpair");
+  const int r = os().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, two);
+  if (r < 0) fail("socketpair", -r);
   return {raw_socket(two[0]), raw_socket(two[1])};
 }
 
@@ -217,13 +228,14 @@ raw_pair raw_tcp_pair() {
 }
 
 void set_nonblocking(int fd, bool on) noexcept {
-  const int flags = ::fcntl(fd, F_GETFL);
-  ::fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+  const int flags = os().fcntl(fd, F_GETFL);
+  os().fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
 }
 
 int open_descriptors() {
+  if (const int n = simulated_descriptors(); n >= 0) return n;
   DIR* folder = ::opendir("/proc/self/fd");
-  if (!folder) fail("/proc/self/fd");
+  if (!folder) fail("/proc/self/fd", errno);
   int count = -3;  // ".", ".." and the folder itself
   while (::readdir(folder)) ++count;
   ::closedir(folder);
@@ -232,7 +244,7 @@ int open_descriptors() {
 
 temporary_folder::temporary_folder() {
   char name[] = "/tmp/iolite.XXXXXX";
-  if (!::mkdtemp(name)) fail("mkdtemp");
+  if (!::mkdtemp(name)) fail("mkdtemp", errno);
   path_ = name;
 }
 

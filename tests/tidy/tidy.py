@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "engines": {"kernel", "pollers", "core"},
     "net": {"kernel", "pollers", "core", "engines"},
     "serve": {"kernel", "pollers", "core", "engines", "net"},
+    "simulate": {"kernel", "pollers", "core", "engines", "net", "serve"},
     "codec": set(),  # bytes in, events out
 }
 EVENT_HEADERS = {"sys/epoll.h", "poll.h", "sys/poll.h", "sys/select.h", "sys/event.h", "aio.h",

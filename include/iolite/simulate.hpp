@@ -1,0 +1,163 @@
+// Runs programs that use this library in a simulated world: virtual time, a network that is slow
+// and breaks, an order that a seed chooses. The engines, tasks and servers are the real ones; what
+// a seed shows, it shows again.
+//
+//   iolite::simulate::world w(seed, {.faults = iolite::simulate::faults::some()});
+//   const auto server = w.add_host("server"), client = w.add_host("client");
+//   w.serve(server, echo, {.model = "epoll", .listen = {server.at(7000)}});
+//   w.run(client, "poll", [&] { return talk_to(server.at(7000)); });
+//   const auto r = w.finish();
+//   if (!r.ok()) std::puts(r.to_string().c_str());
+//
+// A program is a task on an engine of its own, in a process of its own on a host. Nothing real is
+// touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
+// turns; what they share with each other needs no lock.
+//
+// Models: nonblocking, select, poll, epoll, blocking and io_uring, placement `shared`. Not yet
+// simulated: signal, posix_aio; other placements; files, offload(), child tasks on `blocking`. A
+// program that tries is told so.
+#pragma once
+#include "iolite/clock.hpp"
+#include "iolite/serve.hpp"
+#include "iolite/task.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace iolite::simulate {
+
+// How long a segment takes from one host to another, chosen anew for each.
+struct link {
+  clock::duration latency_min = std::chrono::microseconds(50);
+  clock::duration latency_max = std::chrono::milliseconds(1);
+};
+
+// What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset` are what a
+// kernel may do to any program at any time.
+struct faults {
+  double short_receive = 0;  // a receive gives a part of what is there
+  double short_send = 0;  // a send takes a part
+  double again = 0;  // EAGAIN although there was something; it is there a little later
+  double spurious = 0;  // a socket is said to be readable, and nothing is there
+  double interrupt = 0;  // EINTR
+  double abort_accept = 0;  // ECONNABORTED: a connection died in the listener's queue
+  double reset = 0;  // the network cuts the connection; for each segment
+  double split = 0;  // a segment is cut in two
+  double delay = 0;  // a segment takes up to delay_max longer
+  double stall = 0;  // a program stands still for up to stall_max after a wait
+  clock::duration delay_max = std::chrono::milliseconds(200);
+  clock::duration stall_max = std::chrono::milliseconds(20);
+
+  // Everything but `reset`, often enough that a short run meets it.
+  [[nodiscard]] static faults some() noexcept;
+};
+
+struct options {
+  simulate::faults faults = {};
+  simulate::link network = {};
+  // Safety, then liveness: after so long nothing goes wrong any more, and from then on all programs
+  // have `ends_within` to end.
+  clock::duration faults_for = std::chrono::minutes(1);
+  clock::duration ends_within = std::chrono::hours(1);
+  int descriptors_max = 1024;  // of each process
+  std::size_t send_buffer = 262'144;  // of TCP sockets that do not set theirs, in bytes
+  std::size_t receive_buffer = 131'072;
+  std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
+};
+
+// One operation that is not over when a run ends before its programs do.
+struct waiting {
+  std::string program;
+  std::string operation;  // recv fd=7 0/4096 deadline=+3ms: see operation.hpp
+  std::string on;  // 10.0.0.2:40112 to 10.0.0.1:7000
+  clock::duration since;  // when it was started
+};
+
+enum class ending : std::uint8_t {
+  finished,  // every program has ended
+  holds,  // run_until(): the condition holds
+  time_is_up,  // it took longer than it may
+  dead_lock,  // programs wait, and nothing can ever happen again
+};
+
+struct report {
+  ending how = ending::finished;
+  std::uint64_t seed = 0;
+  clock::duration elapsed{};  // virtual
+  std::uint64_t hash = 0;  // of the trace: the same seed gives the same one
+  std::uint64_t calls = 0;  // system calls of all programs
+  std::vector<simulate::waiting> waiting;  // dead_lock, time_is_up: who waits for what
+  std::vector<std::string> failures;  // programs that threw, or could not begin
+  std::vector<std::string> leaks;  // descriptors that an ended program left open
+  std::vector<std::pair<std::string, std::uint64_t>> faults;  // that happened, by name
+
+  [[nodiscard]] bool ok() const noexcept {
+    return (how == ending::finished || how == ending::holds) && failures.empty() && leaks.empty();
+  }
+  [[nodiscard]] std::uint64_t faults_injected() const noexcept;
+  // All of it, for a person.
+  [[nodiscard]] std::string to_string() const;
+};
+
+// A host of a world.
+class host {
+ public:
+  // Its address with `port`, as endpoint::parse() and serve_options::listen take it.
+  [[nodiscard]] std::string at(std::uint16_t port) const;
+
+ private:
+  friend class world;
+  host(std::size_t index, std::string ip) : index_(index), ip_(std::move(ip)) {}
+  std::size_t index_;
+  std::string ip_;
+};
+
+// Throws std::runtime_error: a program whose check fails ends, and is among report::failures.
+void check(bool holds, std::string_view what);
+
+// Used by one thread. Everything its programs refer to outlives it.
+class world {
+ public:
+  explicit world(std::uint64_t seed, const options& o = {});
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+  ~world();
+
+  // With the address 10.0.0.N; std::runtime_error after 250 hosts.
+  host add_host(std::string_view name);
+  // Starts when the world runs on, and all servers listen.
+  void run(const host& on, std::string_view model, std::function<task<void>()> program,
+           std::string_view name = {});
+  // serve(), stopped when all programs have ended. Of the options `signals`, `stop` and
+  // `allow_public` mean nothing here.
+  void serve(const host& on, handler h, serve_options o);
+
+  // --- plans: now, or from an action that at() puts at a time ---
+  void at(clock::duration since_start, std::function<void()> action);
+  void set_faults(const faults& f);
+  void set_link(const host& a, const host& b, const link& l);
+  // Nothing gets from one to the other any more, or again.
+  void block(const host& from, const host& to, bool on = true);
+  void partition(const host& a, const host& b, bool on = true);
+
+  // Until all programs have ended; then servers drain. What cannot end is cancelled.
+  [[nodiscard]] report finish();
+  // These go on later: finish() at the end.
+  report run_for(clock::duration length);
+  report run_until(std::function<bool()> holds, clock::duration at_most = std::chrono::hours(1));
+
+  [[nodiscard]] clock::duration elapsed() const noexcept;
+  // The last entries: options::trace_lines.
+  [[nodiscard]] std::string trace() const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace iolite::simulate

@@ -1,0 +1,50 @@
+// What everything in one simulated world shares: time, chance, turns, the network, the trace.
+#pragma once
+#include "kernel/simulated/baton.hpp"
+#include "kernel/simulated/network.hpp"
+#include "kernel/simulated/random.hpp"
+#include "kernel/simulated/timeline.hpp"
+#include "kernel/simulated/trace.hpp"
+
+namespace iolite::simulated {
+
+// How often things go wrong: so many times in a million.
+struct fault_rates {
+  std::array<std::uint32_t, fault_kinds> in_a_million{};
+  clock::duration delay_max = std::chrono::milliseconds(200);  // of a segment
+  clock::duration stall_max = std::chrono::milliseconds(20);   // of a program after a wait
+
+  [[nodiscard]] std::uint32_t of(fault_kind k) const noexcept {
+    return in_a_million[static_cast<std::size_t>(k)];
+  }
+};
+
+struct machine {
+  explicit machine(std::uint64_t seed) : random(seed), time(random), turns(time, random) {}
+
+  random_source random;
+  timeline time;
+  trace_log trace;
+  fault_rates faults;
+  clock::time_point faults_until = never;
+  network net;
+  baton turns;
+
+  // Does it go wrong now? Counts, and writes it down.
+  bool goes_wrong(fault_kind k, unsigned who) {
+    if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
+    trace.injected(time.elapsed(), who, k);
+    return true;
+  }
+};
+
+// Where a file belongs to: a process on a host. `version` changes whenever one of its files does,
+// so that waits know when to look again.
+struct site {
+  machine& world;
+  host& at;
+  unsigned number = 0;
+  std::uint64_t version = 0;
+};
+
+}  // namespace iolite::simulated

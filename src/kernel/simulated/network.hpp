@@ -1,0 +1,63 @@
+// The hosts of a world and the links between them: who has which address, how long a segment takes,
+// what does not get through.
+#pragma once
+#include "iolite/clock.hpp"
+#include "kernel/simulated/address.hpp"
+#include "kernel/simulated/random.hpp"
+
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace iolite::simulated {
+
+class socket_file;
+
+struct host {
+  std::size_t number = 0;
+  std::string name;
+  std::vector<address> addresses;  // besides loopback
+  // Sockets by port, connected ones included while the port is theirs alone.
+  std::map<std::uint16_t, std::vector<socket_file*>> ports;
+  // Unix sockets by path; null: the file was left behind.
+  std::map<std::string, socket_file*> paths;
+
+  [[nodiscard]] bool owns(const address& a) const noexcept;
+};
+
+struct link {
+  clock::duration latency_min = std::chrono::microseconds(50);
+  clock::duration latency_max = std::chrono::milliseconds(1);
+};
+
+class network {
+ public:
+  host& add(std::string name);
+  // Whose address it is, as seen from `from`; null: nobody's.
+  [[nodiscard]] host* find(const host& from, const address& to) noexcept;
+  [[nodiscard]] const std::vector<std::unique_ptr<host>>& hosts() const noexcept { return hosts_; }
+
+  void set_default(link l) noexcept { usual_ = l; }
+  // Both directions.
+  void set_link(const host& a, const host& b, link l);
+  // Nothing gets from `from` to `to`, until it does again.
+  void block(const host& from, const host& to, bool on);
+  [[nodiscard]] bool blocked(const host& from, const host& to) const;
+  [[nodiscard]] clock::duration latency(const host& from, const host& to, random_source& random);
+
+  // Of TCP sockets that do not set theirs, in bytes.
+  std::size_t send_buffer = 2'626'560;
+  std::size_t receive_buffer = 1'048'576;
+  // Sockets that are closed and have something to send yet, by a number of their own.
+  std::map<std::uint64_t, std::shared_ptr<void>> lingering;
+  std::uint64_t numbers = 0;
+
+ private:
+  using pair = std::pair<std::size_t, std::size_t>;
+  std::vector<std::unique_ptr<host>> hosts_;
+  link usual_;
+  std::map<pair, link> links_;
+  std::map<pair, bool> blocked_;
+};
+
+}  // namespace iolite::simulated

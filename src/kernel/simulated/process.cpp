@@ -1,0 +1,360 @@
+// See process.hpp: the calls on descriptors and sockets.
+#include "kernel/simulated/process.hpp"
+
+#include "kernel/simulated/epoll_set.hpp"
+#include "kernel/simulated/ring_file.hpp"
+#include "kernel/simulated/small_files.hpp"
+#include "kernel/simulated/socket_file.hpp"
+#include "kernel/simulated/wait.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
+namespace iolite::simulated {
+namespace {
+
+// Does the first argument name a descriptor, which the trace shows?
+bool is_on_descriptor(call c) noexcept {
+  switch (c) {
+  case call::bind:
+  case call::listen:
+  case call::accept4:
+  case call::connect:
+  case call::shutdown:
+  case call::getsockname:
+  case call::getpeername:
+  case call::setsockopt:
+  case call::getsockopt:
+  case call::recv:
+  case call::send:
+  case call::ioctl:
+  case call::close:
+  case call::read:
+  case call::write:
+  case call::fcntl:
+  case call::dup:
+  case call::dup3:
+  case call::epoll_ctl:
+  case call::epoll_wait:
+  case call::io_uring_enter:
+  case call::io_uring_register: return true;
+  default: return false;
+  }
+}
+
+std::span<std::byte> room(const call_args& a) noexcept {
+  return {a.as<std::byte*>(1), a.as<std::size_t>(2)};
+}
+
+[[noreturn]] void stop(const char* why) noexcept {
+  std::fprintf(stderr, "iolite: %s\n", why);  // tidy: allow output, the program ends here
+  std::abort();
+}
+
+}  // namespace
+
+process::process(machine& world, host& at, unsigned number, int descriptors_max)
+    : site_{world, at, number}, files_(descriptors_max) {}
+
+process::~process() = default;
+
+clock::time_point process::now() noexcept {
+  site_.world.time.pass(clock_cost);
+  return site_.world.time.now();
+}
+
+long process::invoke(call c, const call_args& a) noexcept {
+  machine& w = site_.world;
+  if (!w.turns.is_mine()) {
+    stop("a thread that the simulated world does not know makes a system call: offload(), files, "
+         "child tasks of a blocking engine and placements with threads are not simulated");
+  }
+  w.time.pass(call_cost);
+  w.time.run_due();
+  const long r = perform(c, a);
+  const bool address = c == call::mmap && (r >= 0 || r < -4095);
+  w.trace.called(w.time.elapsed(), site_.number, c,
+                 is_on_descriptor(c) ? a.word[0] : trace_log::none, address ? 0 : r);
+  return r;
+}
+
+std::string process::describe(int fd) const {
+  const file* const f = files_.find(fd);
+  return f ? f->describe() : "a descriptor that is not open";
+}
+
+long process::perform(call c, const call_args& a) {
+  switch (c) {
+  case call::poll: return poll(a.as<pollfd*>(0), a.as<std::size_t>(1), a.as<int>(2));
+  case call::select: return select(a);
+  case call::epoll_create1:
+    return files_.add(std::make_shared<epoll_set>(site_), (a.word[0] & O_CLOEXEC) != 0);
+  case call::epoll_ctl:
+    return epoll_control(a.as<int>(0), a.as<int>(1), a.as<int>(2), a.as<const epoll_event*>(3));
+  case call::epoll_wait:
+    return epoll_wait(a.as<int>(0), a.as<epoll_event*>(1), a.as<int>(2), a.as<int>(3));
+  case call::io_uring_setup: return ring_setup(a.as<unsigned>(0), a.as<io_uring_params*>(1));
+  case call::io_uring_enter: return ring_enter(a);
+  case call::io_uring_register: {
+    const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(a.as<int>(0)));
+    if (!ring) return files_.find(a.as<int>(0)) ? -EOPNOTSUPP : -EBADF;
+    return ring->configure(a.as<unsigned>(1), a.as<const void*>(2));
+  }
+  case call::nanosleep: return sleep(a.as<const timespec*>(0));
+  case call::sched_yield: return yield();
+  case call::futex_wait:
+    return futex(a.as<std::uint32_t*>(0), a.as<std::uint32_t>(1), a.as<const timespec*>(2));
+  case call::futex_wake: return ++site_.version, 0;
+  case call::recv:
+  case call::send:
+  case call::read:
+  case call::write: return transfer(c, a);
+  case call::socket:
+  case call::socketpair:
+  case call::bind:
+  case call::listen:
+  case call::accept4:
+  case call::connect:
+  case call::shutdown:
+  case call::getsockname:
+  case call::getpeername:
+  case call::setsockopt:
+  case call::getsockopt:
+  case call::ioctl: return socket_call(c, a);
+  default: return descriptor_call(c, a);
+  }
+}
+
+// --- sockets ---
+
+std::shared_ptr<socket_file> process::socket_at(int fd, int& error) const {
+  const auto f = files_.share(fd);
+  auto s = std::dynamic_pointer_cast<socket_file>(f);
+  error = !f ? -EBADF : !s ? -ENOTSOCK : 0;
+  return s;
+}
+
+long process::socket_call(call c, const call_args& a) {
+  const auto fd = a.as<int>(0);
+  if (c == call::socket) return new_socket(fd, a.as<int>(1), a.as<int>(2));
+  if (c == call::socketpair) return new_pair(fd, a.as<int>(1), a.as<int*>(3));
+  if (c == call::accept4) return accept(fd, a.as<sockaddr*>(1), a.as<socklen_t*>(2), a.as<int>(3));
+  if (c == call::connect) return connect(fd, a.as<const sockaddr*>(1), a.as<socklen_t>(2));
+  int error = 0;
+  const auto s = socket_at(fd, error);
+  if (!s) return error;
+  switch (c) {
+  case call::bind: {
+    address at;
+    const int r = read_address(a.as<const sockaddr*>(1), a.as<socklen_t>(2), s->local().family, at);
+    return r < 0 ? r : s->bind(at);
+  }
+  case call::listen: return s->listen(a.as<int>(1));
+  case call::shutdown: return s->shutdown(a.as<int>(1));
+  case call::getsockname:
+    return write_address(s->local(), a.as<sockaddr*>(1), a.as<socklen_t*>(2)), 0;
+  case call::getpeername:
+    if (!s->peer()) return -ENOTCONN;
+    return write_address(*s->peer(), a.as<sockaddr*>(1), a.as<socklen_t*>(2)), 0;
+  case call::setsockopt:
+    return s->set_option(a.as<int>(1), a.as<int>(2), a.as<const void*>(3), a.as<socklen_t>(4));
+  case call::getsockopt:
+    return s->get_option(a.as<int>(1), a.as<int>(2), a.as<void*>(3), a.as<socklen_t*>(4));
+  case call::ioctl:
+    if (a.as<unsigned long>(1) != FIONREAD) return -ENOTTY;
+    *a.as<int*>(2) = static_cast<int>(s->bytes_arrived());
+    return 0;
+  default: return -ENOSYS;
+  }
+}
+
+long process::new_socket(int domain, int type, int protocol) {
+  if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) return -EAFNOSUPPORT;
+  constexpr int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+  if ((type & ~flags) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
+  if (protocol != 0 && (domain == AF_UNIX || protocol != 6)) return -EPROTONOSUPPORT;
+  const auto s = std::make_shared<socket_file>(site_, domain);
+  if (type & SOCK_NONBLOCK) s->status_flags |= O_NONBLOCK;
+  return files_.add(s, (type & SOCK_CLOEXEC) != 0);
+}
+
+long process::new_pair(int domain, int type, int* two) {
+  if (domain != AF_UNIX) return -EOPNOTSUPP;
+  if ((type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
+  if (!files_.has_room(2)) return -EMFILE;
+  const std::array ends = {std::make_shared<socket_file>(site_, AF_UNIX),
+                           std::make_shared<socket_file>(site_, AF_UNIX)};
+  socket_file::join_unix(ends[0], ends[1]);
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (type & SOCK_NONBLOCK) ends[i]->status_flags |= O_NONBLOCK;
+    two[i] = files_.add(ends[i], (type & SOCK_CLOEXEC) != 0);
+  }
+  return 0;
+}
+
+template <class Attempt>
+long process::until_ready(const std::shared_ptr<file>& f, short bits, bool wait_for_it,
+                          Attempt attempt) {
+  const clock::duration limit = bits == POLLIN ? f->receives_for : f->sends_for;
+  const auto until = limit == clock::duration::zero() ? never : deadline(limit);
+  for (;;) {
+    const long r = attempt();
+    if (r != -EAGAIN || !wait_for_it) return r;
+    const short ends = POLLERR | POLLHUP;
+    const long w =
+        wait(&site_.version, until, [&] { return (f->readiness() & (bits | ends)) != 0; });
+    if (w < 0) return w == -ETIMEDOUT ? -EAGAIN : w;
+  }
+}
+
+long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
+  int error = 0;
+  const auto s = socket_at(fd, error);
+  if (!s) return error;
+  if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return -EINVAL;
+  if (!files_.has_room())
+    return -EMFILE;  // before the queue is touched: the connection stays there
+  std::shared_ptr<socket_file> child;
+  const bool waits = (s->status_flags & O_NONBLOCK) == 0;
+  const long r = until_ready(s, POLLIN, waits, [&]() -> long {
+    if (!s->is_listening()) return -EINVAL;
+    // One that nobody will miss was reset while it waited in the queue.
+    if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
+    child = s->accept();
+    return child ? 0 : -EAGAIN;
+  });
+  if (r < 0) return r;
+  if (flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
+  if (to && child->peer()) write_address(*child->peer(), to, bytes);
+  return files_.add(child, (flags & SOCK_CLOEXEC) != 0);
+}
+
+long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
+  int error = 0;
+  const auto s = socket_at(fd, error);
+  if (!s) return error;
+  address at;
+  if (const int r = read_address(to, bytes, s->local().family, at); r < 0) return r;
+  const bool waits = (s->status_flags & O_NONBLOCK) == 0;
+  const int r = s->connect(at);
+  if (!waits || (r != -EINPROGRESS && r != -EALREADY)) return r;
+  return until_ready(s, POLLOUT, true, [&]() -> long {
+    const int now = s->connect(at);
+    return now == -EALREADY ? -EAGAIN : now;
+  });
+}
+
+long process::transfer(call c, const call_args& a) {
+  const auto f = files_.share(a.as<int>(0));
+  if (!f) return -EBADF;
+  const bool in = c == call::recv || c == call::read;
+  const bool on_socket = c == call::recv || c == call::send;
+  auto* const s = dynamic_cast<socket_file*>(f.get());
+  if (on_socket && !s) return -ENOTSOCK;
+  const int flags = on_socket ? a.as<int>(3) : 0;
+  const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
+  if (s && wrong(fault_kind::interrupt)) return -EINTR;
+  return until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
+    if (!in) return f->write(room(a));
+    return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
+  });
+}
+
+// --- descriptors, and the rest ---
+
+long process::new_pipe(int* two, int flags) {
+  if (!files_.has_room(2)) return -EMFILE;
+  const std::array ends = {std::make_shared<pipe_end>(site_, true),
+                           std::make_shared<pipe_end>(site_, false)};
+  pipe_end::join(ends[0], ends[1]);
+  for (std::size_t i = 0; i < 2; ++i) {
+    ends[i]->status_flags = (i == 0 ? O_RDONLY : O_WRONLY) | (flags & O_NONBLOCK);
+    two[i] = files_.add(ends[i], (flags & O_CLOEXEC) != 0);
+  }
+  return 0;
+}
+
+long process::control(int fd, int command, long argument) {
+  const auto f = files_.share(fd);
+  if (!f) return -EBADF;
+  switch (command) {
+  case F_GETFL: return f->status_flags;
+  case F_SETFL:
+    f->status_flags = (f->status_flags & O_ACCMODE) | (static_cast<int>(argument) & O_NONBLOCK);
+    return 0;
+  case F_GETFD: return files_[fd].close_on_exec ? FD_CLOEXEC : 0;
+  case F_SETFD: return files_[fd].close_on_exec = (argument & FD_CLOEXEC) != 0, 0;
+  case F_DUPFD:
+  case F_DUPFD_CLOEXEC:
+    return files_.add(f, command == F_DUPFD_CLOEXEC, static_cast<int>(argument));
+  default: return -EINVAL;
+  }
+}
+
+// Memory is memory; that of a ring is the ring's.
+long process::map(const call_args& a) {
+  const auto fd = a.as<int>(3);
+  if (fd < 0) return kernel::real().invoke(call::mmap, a);
+  const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(fd));
+  if (!ring) return files_.find(fd) ? -ENODEV : -EBADF;
+  auto memory = ring->map(a.as<std::size_t>(0), a.word[4]);
+  if (!memory) return -EINVAL;
+  mapped_.push_back(std::move(memory));
+  return reinterpret_cast<long>(mapped_.back().get());
+}
+
+long process::unmap(const call_args& a) {
+  const auto it =
+      std::ranges::find(mapped_, a.as<std::byte*>(0), &std::shared_ptr<std::byte[]>::get);
+  if (it == mapped_.end()) return kernel::real().invoke(call::munmap, a);
+  mapped_.erase(it);
+  return 0;
+}
+
+long process::descriptor_call(call c, const call_args& a) {
+  switch (c) {
+  case call::close: return files_.close(a.as<int>(0));
+  case call::fcntl: return control(a.as<int>(0), a.as<int>(1), a.word[2]);
+  case call::dup: return control(a.as<int>(0), F_DUPFD_CLOEXEC, 0);
+  case call::dup3: {
+    const auto f = files_.share(a.as<int>(0));
+    if (!f) return -EBADF;
+    if (a.word[0] == a.word[1]) return -EINVAL;
+    return files_.replace(a.as<int>(1), f, (a.word[2] & O_CLOEXEC) != 0);
+  }
+  case call::pipe2: return new_pipe(a.as<int*>(0), a.as<int>(1));
+  case call::eventfd: {
+    const auto flags = a.as<int>(1);
+    const auto f =
+        std::make_shared<event_file>(site_, a.as<unsigned>(0), (flags & EFD_SEMAPHORE) != 0);
+    f->status_flags = O_RDWR | (flags & EFD_NONBLOCK);
+    return files_.add(f, (flags & EFD_CLOEXEC) != 0);
+  }
+  case call::unlink: {
+    auto& paths = site_.at.paths;
+    return paths.erase(a.as<const char*>(0)) > 0 ? 0 : -ENOENT;
+  }
+  case call::getpid:
+  case call::gettid: return 100 + static_cast<long>(site_.number);
+  case call::getppid: return 1;
+  case call::getrlimit: {
+    auto* const out = a.as<rlimit*>(1);
+    out->rlim_cur = out->rlim_max =
+        a.as<int>(0) == RLIMIT_NOFILE ? static_cast<rlim_t>(files_.limit()) : RLIM_INFINITY;
+    return 0;
+  }
+  // No signal comes here.
+  case call::sigprocmask:
+  case call::sigaction: return 0;
+  case call::sigtimedwait: return -EAGAIN;
+  case call::mmap: return map(a);
+  case call::munmap: return unmap(a);
+  default: return -ENOSYS;
+  }
+}
+
+}  // namespace iolite::simulated

@@ -1,0 +1,86 @@
+// A process of a simulated world: its kernel interface, its descriptors. The engines and pollers
+// run on it as they do on the real one.
+//
+// Calls cost a little virtual time. A call that waits lets the others run: see baton.hpp.
+#pragma once
+#include "kernel/kernel.hpp"
+#include "kernel/simulated/descriptors.hpp"
+#include "kernel/simulated/machine.hpp"
+
+namespace iolite::simulated {
+
+class epoll_set;
+class socket_file;
+
+class process final : public kernel {
+ public:
+  process(machine& world, host& at, unsigned number, int descriptors_max);
+  ~process() override;
+
+  clock::time_point now() noexcept override;
+  long invoke(call c, const call_args& a) noexcept override;
+
+  [[nodiscard]] site& where() noexcept { return site_; }
+  [[nodiscard]] descriptors& files() noexcept { return files_; }
+  [[nodiscard]] const descriptors& files() const noexcept { return files_; }
+  [[nodiscard]] std::string describe(int fd) const;
+  // Called before each wait. And: when something of this process will want to run again although
+  // nothing happens, for programs that look again and again without saying until when.
+  struct listener {
+    virtual void about_to_wait() {}
+    virtual clock::time_point next_deadline() { return never; }
+
+   protected:
+    ~listener() = default;
+  };
+  void tell(listener* l) noexcept { told_ = l; }
+
+ private:
+  static constexpr clock::duration call_cost = std::chrono::nanoseconds(200);
+  static constexpr clock::duration clock_cost = std::chrono::nanoseconds(20);
+
+  long perform(call c, const call_args& a);
+  long socket_call(call c, const call_args& a);
+  long transfer(call c, const call_args& a);
+  long descriptor_call(call c, const call_args& a);
+
+  // --- process.cpp ---
+  long new_socket(int domain, int type, int protocol);
+  long new_pair(int domain, int type, int* two);
+  long new_pipe(int* two, int flags);
+  long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
+  long connect(int fd, const sockaddr* to, socklen_t bytes);
+  long control(int fd, int command, long argument);
+  long map(const call_args& a);
+  long unmap(const call_args& a);
+  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
+  template <class Attempt>
+  long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
+
+  // --- waits.cpp ---
+  long poll(pollfd* fds, std::size_t n, int ms);
+  long select(const call_args& a);
+  long epoll_control(int ep, int operation, int fd, const epoll_event* e);
+  long epoll_wait(int ep, epoll_event* out, int most, int ms);
+  long ring_setup(unsigned entries, io_uring_params* p);
+  long ring_enter(const call_args& a);
+  long sleep(const timespec* t);
+  long yield();
+  long futex(std::uint32_t* word, std::uint32_t expected, const timespec* t);
+  [[nodiscard]] bool lies(int fd, int asked);
+  // 0: it holds; -ETIMEDOUT, -EINTR, or -EDEADLK where nothing can ever happen.
+  template <class Holds>
+  long wait(const std::uint64_t* version, clock::time_point until, Holds holds);
+  [[nodiscard]] clock::time_point deadline(clock::duration length);
+  [[nodiscard]] bool wrong(fault_kind k) { return site_.world.goes_wrong(k, site_.number); }
+
+  site site_;
+  descriptors files_;
+  // Memory of rings, by its address: it outlives their descriptors.
+  std::vector<std::shared_ptr<std::byte[]>> mapped_;
+  listener* told_ = nullptr;
+  clock::duration rest_{};  // of the next yield in vain
+  std::uint64_t yielded_at_ = 0;  // the version then
+};
+
+}  // namespace iolite::simulated

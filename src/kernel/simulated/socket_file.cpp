@@ -1,0 +1,276 @@
+// See socket_file.hpp. The answers are those of Linux, where socket(7), tcp(7) and unix(7) leave a
+// choice: the differential tests compare them.
+#include "kernel/simulated/socket_file.hpp"
+
+#include <algorithm>
+#include <netinet/in.h>
+
+namespace iolite::simulated {
+
+socket_file::socket_file(site& of, int domain) noexcept : file(of), domain_(domain) {
+  local_.family = domain;
+  status_flags = 2;  // O_RDWR
+}
+
+socket_file::~socket_file() { leave_names(); }
+
+void socket_file::join_unix(const shared& a, const shared& b) {
+  a->other_ = b;
+  b->other_ = a;
+  a->stage_ = b->stage_ = stage::connected;
+  a->there_ = b->there_ = &a->of().at;
+  a->peer_ = b->local_;
+  b->peer_ = a->local_;
+}
+
+short socket_file::readiness() const {
+  switch (stage_) {
+  case stage::fresh: return POLLOUT | POLLHUP;
+  case stage::listening: return accepted_.empty() ? short{0} : short{POLLIN};
+  case stage::connecting: return 0;
+  case stage::connected:
+  case stage::failed: break;
+  }
+  int bits = error_ != 0 ? POLLERR : 0;
+  if (no_more_in_ && no_more_out_) bits |= POLLHUP;
+  if (no_more_in_) bits |= POLLIN | POLLRDHUP;
+  if (visible() > 0) bits |= POLLIN;
+  if (is_writable() || (no_more_out_ && !is_unix())) bits |= POLLOUT;
+  else wants_room_ = true;
+  return static_cast<short>(bits);
+}
+
+std::string socket_file::describe() const {
+  switch (stage_) {
+  case stage::fresh: return "socket without a connection";
+  case stage::listening:
+    return "listening on " + local_.to_string() + ", " + std::to_string(accepted_.size()) +
+           " in the queue";
+  case stage::connecting: return local_.to_string() + " connecting to " + peer_.to_string();
+  case stage::failed: return local_.to_string() + ", connection to " + peer_.to_string() + " lost";
+  case stage::connected: break;
+  }
+  std::string out = local_.to_string() + " to " + peer_.to_string();
+  if (const std::size_t n = received_.size(); n > 0) out += ", " + std::to_string(n) + " B to read";
+  if (const std::size_t n = held(); n > 0) out += ", " + std::to_string(n) + " B on their way";
+  if (end_received_) out += ", the peer has ended";
+  return out;
+}
+
+// --- names ---
+
+int socket_file::bind(const address& at) {
+  if (bound_) return -EINVAL;
+  if (is_unix()) return bind_path(at);
+  if (!of().at.owns(at)) return -EADDRNOTAVAIL;
+  return bind_port(at);
+}
+
+int socket_file::bind_path(const address& at) {
+  if (at.path.empty()) return -EINVAL;
+  auto& paths = of().at.paths;
+  if (paths.contains(at.path)) return -EADDRINUSE;
+  paths[at.path] = this;
+  local_ = at;
+  bound_ = true;
+  return 0;
+}
+
+int socket_file::bind_port(const address& at) {
+  address wanted = at;
+  if (at.port == 0) {
+    const int port = free_port(at);
+    if (port < 0) return port;
+    wanted.port = static_cast<std::uint16_t>(port);
+  } else if (port_taken(at)) {
+    return -EADDRINUSE;
+  }
+  local_ = wanted;
+  bound_ = true;
+  of().at.ports[local_.port].push_back(this);
+  return 0;
+}
+
+bool socket_file::port_taken(const address& at) const {
+  const auto option = [](const socket_file& s, int name) {
+    const auto it = s.options_.find({SOL_SOCKET, name});
+    return it != s.options_.end() && it->second != 0;
+  };
+  const auto it = of().at.ports.find(at.port);
+  if (it == of().at.ports.end()) return false;
+  return std::ranges::any_of(it->second, [&](const socket_file* s) {
+    const bool meet = s->domain_ == domain_ &&
+                      (s->local_.is_wildcard() || at.is_wildcard() || s->local_.same_ip(at));
+    if (!meet || s->stage_ == stage::connected) return false;
+    if (option(*s, SO_REUSEPORT) && option(*this, SO_REUSEPORT)) return false;
+    return !(option(*s, SO_REUSEADDR) && option(*this, SO_REUSEADDR) &&
+             s->stage_ != stage::listening);
+  });
+}
+
+// An ephemeral one. Tried at random, then in order: there may be few left.
+int socket_file::free_port(const address& at) {
+  constexpr std::uint16_t first = 32768, many = 28232;
+  const auto begin = static_cast<std::uint16_t>(world().random.below(many));
+  for (std::uint16_t i = 0; i < many; ++i) {
+    address tried = at;
+    tried.port = static_cast<std::uint16_t>(first + (begin + i) % many);
+    if (!of().at.ports.contains(tried.port)) return tried.port;
+  }
+  return -EADDRINUSE;
+}
+
+void socket_file::leave_names() {
+  if (!std::exchange(bound_, false)) return;
+  if (is_unix()) {
+    const auto it = of().at.paths.find(local_.path);
+    if (it == of().at.paths.end() || it->second != this) return;
+    if (local_.path[0] == '\0') of().at.paths.erase(it);
+    else it->second = nullptr;  // the file stays until it is unlinked
+    return;
+  }
+  const auto it = of().at.ports.find(local_.port);
+  if (it == of().at.ports.end()) return;
+  std::erase(it->second, this);
+  if (it->second.empty()) of().at.ports.erase(it);
+}
+
+// --- listening and connecting ---
+
+int socket_file::listen(int backlog) {
+  if (stage_ != stage::fresh && stage_ != stage::listening) return -EINVAL;
+  if (is_unix() && !bound_) return -EINVAL;
+  if (!bound_) {
+    address any;
+    any.family = domain_;
+    if (const int r = bind_port(any); r < 0) return r;
+  }
+  backlog_ = static_cast<std::size_t>(std::clamp(backlog, 0, 4096));
+  stage_ = stage::listening;
+  return 0;
+}
+
+socket_file::shared socket_file::accept() {
+  if (accepted_.empty()) return nullptr;
+  shared out = std::move(accepted_.front());
+  accepted_.pop_front();
+  return out;
+}
+
+int socket_file::connect(const address& to) {
+  switch (stage_) {
+  case stage::connected: return std::exchange(untold_, false) ? 0 : -EISCONN;
+  case stage::connecting: return -EALREADY;
+  case stage::listening: return is_unix() ? -EINVAL : -EISCONN;
+  case stage::failed: {
+    const int error = take_error();
+    stage_ = stage::fresh;
+    no_more_in_ = no_more_out_ = false;
+    return error != 0 ? -error : -ECONNABORTED;
+  }
+  case stage::fresh: break;
+  }
+  if (is_unix()) return connect_unix(to);
+  if (to.port == 0) return -ECONNREFUSED;
+  peer_ = to;
+  if (to.is_wildcard()) {  // means this host: ip(7)
+    peer_.ip = {};
+    peer_.ip[domain_ == AF_INET ? 0 : 15] = domain_ == AF_INET ? 127 : 1;
+    if (domain_ == AF_INET) peer_.ip[3] = 1;
+  }
+  there_ = world().net.find(of().at, peer_);
+  if (!bound_) {
+    address from;
+    from.family = domain_;
+    const auto& mine = of().at.addresses;
+    const auto same = std::ranges::find(mine, domain_, &address::family);
+    if (there_ == &of().at) from.ip = peer_.ip;
+    else if (same == mine.end()) return -ENETUNREACH;
+    else from.ip = same->ip;
+    if (const int r = bind_port(from); r < 0) return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
+  }
+  stage_ = stage::connecting;
+  send_opening(0);
+  return -EINPROGRESS;
+}
+
+int socket_file::connect_unix(const address& to) {
+  const auto it = of().at.paths.find(to.path);
+  if (it == of().at.paths.end()) return to.path[0] == '\0' ? -ECONNREFUSED : -ENOENT;
+  socket_file* const listener = it->second;
+  if (!listener || listener->stage_ != stage::listening) return -ECONNREFUSED;
+  if (listener->queue_is_full()) return -EAGAIN;
+  const auto child = std::make_shared<socket_file>(listener->of(), AF_UNIX);
+  child->local_ = listener->local_;
+  join_unix(self(), child);
+  listener->accepted_.push_back(child);
+  listener->changed(POLLIN);
+  changed(POLLOUT);
+  return 0;
+}
+
+// --- ending ---
+
+int socket_file::shutdown(int how) {
+  if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
+  if (stage_ == stage::listening && !is_unix()) {
+    if (how == SHUT_WR) return 0;
+    close_listener();
+    leave_names();
+    stage_ = stage::fresh;
+    changed(POLLIN | POLLHUP);
+    return 0;
+  }
+  if (stage_ != stage::connected) return is_unix() ? 0 : -ENOTCONN;
+  const shared other = other_.lock();
+  if (how != SHUT_WR) {
+    no_more_in_ = true;
+    if (is_unix() && other) other->no_more_out_ = true;
+  }
+  if (how != SHUT_RD && !std::exchange(no_more_out_, true)) {
+    if (is_unix() && other) other->end_arrives();
+    else if (!is_unix()) transmit();
+  }
+  changed(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+  if (is_unix() && other) other->changed(POLLOUT | POLLIN | POLLHUP);
+  return 0;
+}
+
+void socket_file::close_listener() {
+  for (const shared& child : std::exchange(accepted_, {})) {
+    if (!is_unix()) {
+      child->send_reset();
+    } else if (const shared client = child->other_.lock()) {
+      client->reset_arrives(ECONNRESET);
+    }
+    child->stage_ = stage::failed;
+  }
+}
+
+void socket_file::closed() {
+  closed_ = true;
+  if (stage_ == stage::listening) close_listener();
+  if (stage_ != stage::connected) {
+    if (stage_ == stage::connecting) stage_ = stage::failed;  // an answer finds nobody
+    leave_names();
+    return;
+  }
+  const shared other = other_.lock();
+  if (is_unix()) {
+    leave_names();
+    stage_ = stage::failed;
+    if (!other) return;
+    if (!received_.empty()) other->error_ = ECONNRESET;
+    other->no_more_out_ = true;
+    other->end_arrives();
+    other->changed(POLLIN | POLLOUT | POLLERR | POLLHUP);
+    return;
+  }
+  if (linger_seconds_ == 0 || !received_.empty()) return send_reset();
+  if (end_sent_ && wire_.empty()) return;
+  keep();
+  no_more_out_ = true;
+  transmit();
+}
+
+}  // namespace iolite::simulated

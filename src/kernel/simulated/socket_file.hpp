@@ -1,0 +1,147 @@
+// Stream sockets, TCP and unix: states, addresses, the calls that make and end connections.
+//
+// TCP: what is sent becomes segments, which take their time on the wire and arrive in order; the
+// receiver's window and the sender's buffer bound what is on its way (see transfer.cpp). Unix: what
+// is sent is at once in the peer's queue, and counts as the sender's until it is read.
+//
+// Not in it: datagrams, urgent data, passing descriptors, TIME_WAIT.
+#pragma once
+#include "kernel/simulated/bytes.hpp"
+#include "kernel/simulated/file.hpp"
+
+#include <deque>
+#include <map>
+#include <utility>
+
+namespace iolite::simulated {
+
+class socket_file final : public file {
+ public:
+  socket_file(site& of, int domain) noexcept;
+  ~socket_file() override;
+  static void join_unix(const std::shared_ptr<socket_file>& a,
+                        const std::shared_ptr<socket_file>& b);
+
+  [[nodiscard]] short readiness() const override;
+  [[nodiscard]] std::string describe() const override;
+  [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
+  void closed() override;
+  long read(std::span<std::byte> into) override { return receive(into, false); }
+  long write(std::span<const std::byte> from) override { return send(from); }
+
+  // --- socket_file.cpp: as the calls of these names; -EAGAIN where they would wait ---
+  int bind(const address& at);
+  int listen(int backlog);
+  int connect(const address& to);
+  // The next connection, not yet with a descriptor.
+  [[nodiscard]] std::shared_ptr<socket_file> accept();
+  [[nodiscard]] bool is_listening() const noexcept { return stage_ == stage::listening; }
+  int shutdown(int how);
+  [[nodiscard]] const address& local() const noexcept { return local_; }
+  [[nodiscard]] const address* peer() const noexcept {
+    return stage_ == stage::connected ? &peer_ : nullptr;
+  }
+
+  // --- options.cpp ---
+  int set_option(int level, int name, const void* value, socklen_t bytes);
+  int get_option(int level, int name, void* value, socklen_t* bytes);
+  [[nodiscard]] std::size_t buffer_bytes(int name) const;  // SO_SNDBUF, SO_RCVBUF
+
+  // --- transfer.cpp ---
+  [[nodiscard]] std::size_t bytes_arrived() const noexcept { return received_.size(); }
+  long receive(std::span<std::byte> into, bool peek);
+  long send(std::span<const std::byte> from);
+
+ private:
+  enum class stage : std::uint8_t { fresh, listening, connecting, connected, failed };
+  struct segment {
+    std::vector<std::byte> bytes;
+    bool end = false;  // FIN
+    bool reset = false;  // RST
+  };
+  using shared = std::shared_ptr<socket_file>;
+
+  [[nodiscard]] shared self() { return std::static_pointer_cast<socket_file>(shared_from_this()); }
+  [[nodiscard]] bool is_unix() const noexcept { return domain_ == AF_UNIX; }
+  [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
+  [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
+
+  // --- socket_file.cpp ---
+  int bind_path(const address& at);
+  int bind_port(const address& at);
+  [[nodiscard]] int free_port(const address& at);
+  [[nodiscard]] bool port_taken(const address& at) const;
+  int connect_unix(const address& to);
+  [[nodiscard]] bool queue_is_full() const noexcept {
+    return accepted_.size() + opening_ > backlog_;
+  }
+  void leave_names();
+  void close_listener();
+
+  // --- handshake.cpp: TCP's ---
+  void send_opening(int tries);
+  void opening_arrives(const shared& client, host& server, int tries);
+  void established(const shared& child);
+  void fail(int error);
+  [[nodiscard]] static socket_file* listener_at(host& at, const address& to, random_source& random);
+  [[nodiscard]] shared make_child(const shared& client);
+
+  // --- transfer.cpp ---
+  [[nodiscard]] std::size_t visible() const noexcept { return received_.size() - hidden_; }
+  [[nodiscard]] std::size_t held() const noexcept;  // of the sender's buffer
+  [[nodiscard]] bool is_writable() const noexcept;
+  void hide(std::size_t bytes);
+  void choke();
+  void was_read(std::size_t bytes);
+  void transmit();
+  void put_on_wire(segment s);
+  void segment_is_due();
+  void try_again(int tries);
+  void arrives(segment s);
+  void acknowledged(std::size_t bytes);
+  void end_arrives();
+  void reset_arrives(int error);
+  void send_reset();
+  void keep();
+  void let_go();
+
+  const int domain_;
+  stage stage_ = stage::fresh;
+  address local_, peer_;
+  bool bound_ = false;
+  bool untold_ = false;  // connected, and connect(2) has not said so yet
+  std::map<std::pair<int, int>, int> options_;  // by level and name
+  int linger_seconds_ = -1;  // -1: off
+  int error_ = 0;  // SO_ERROR
+  mutable bool wants_room_ = false;  // somebody has seen that it is not writable
+
+  // Listening.
+  std::size_t backlog_ = 0;
+  std::size_t opening_ = 0;  // on their way into the queue
+  std::deque<shared> accepted_;
+
+  // Connected.
+  std::weak_ptr<socket_file> other_;
+  host* there_ = nullptr;
+  bool no_more_in_ = false;  // the peer's end has come, or shutdown(SHUT_RD)
+  bool no_more_out_ = false;  // shutdown(SHUT_WR)
+  bool end_received_ = false;
+  byte_queue received_;
+  std::size_t hidden_ = 0;  // at the end of received_: not yet there for who asks
+  bool choked_ = false;  // no room for the moment
+  bool closed_ = false;  // no descriptor is left: it goes on until all is sent
+  std::uint64_t number_ = 0;  // among those that go on; 0: it does not
+
+  // On the way to the peer.
+  byte_queue unsent_;
+  std::size_t unacknowledged_ = 0;
+  std::size_t in_flight_ = 0;
+  bool end_sent_ = false;
+  std::deque<segment> wire_;
+  clock::time_point last_arrival_ = timeline::start;
+  bool held_up_ = false;  // the link is down: the first of wire_ is tried again
+  std::size_t due_ = 0;  // segments whose time came meanwhile
+  bool looks_soon_ = false;  // transmit() is on the timeline
+};
+
+}  // namespace iolite::simulated

@@ -1,0 +1,273 @@
+// How bytes get from one socket to its peer: buffers, segments, ends and resets. See
+// socket_file.hpp.
+#include "kernel/simulated/socket_file.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+namespace iolite::simulated {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t segment_max = 65536;
+constexpr int tries_max = 15;  // tcp_retries2
+
+}  // namespace
+
+// --- what the program does ---
+
+long socket_file::receive(std::span<std::byte> into, bool peek) {
+  if (stage_ == stage::connecting) return -EAGAIN;
+  if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -EINVAL : -ENOTCONN;
+  if (into.empty() && visible() > 0) return 0;
+  if (visible() > 0) {
+    // What is hidden comes a little later, as if the wire had been slower.
+    if (wrong(fault_kind::again)) return hide(received_.size()), -EAGAIN;
+    std::size_t n = std::min(into.size(), visible());
+    if (peek) return static_cast<long>(received_.peek(into.first(n)));
+    if (n > 1 && wrong(fault_kind::short_receive)) {
+      n = world().random.from_one_to(n - 1);
+      hide(received_.size() - n);
+    }
+    received_.take(into.first(n));
+    was_read(n);
+    return static_cast<long>(n);
+  }
+  if (hidden_ > 0) return -EAGAIN;
+  if (end_received_ && !is_unix()) return 0;
+  if (error_ != 0) return -take_error();
+  return no_more_in_ || stage_ == stage::failed ? 0 : -EAGAIN;
+}
+
+long socket_file::send(std::span<const std::byte> from) {
+  if (stage_ == stage::connecting) return -EAGAIN;
+  if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -ENOTCONN : -EPIPE;
+  if (error_ != 0) return -take_error();
+  if (no_more_out_) return -EPIPE;
+  if (from.empty()) return 0;
+  const std::size_t all = buffer_bytes(SO_SNDBUF);
+  const std::size_t room = all - std::min(all, held());
+  if (room > 0 && wrong(fault_kind::again)) choke();
+  wants_room_ = wants_room_ || room < from.size() || choked_;
+  if (room == 0 || choked_) return -EAGAIN;
+  std::size_t n = std::min(room, from.size());
+  if (n > 1 && wrong(fault_kind::short_send)) n = world().random.from_one_to(n - 1);
+  if (is_unix()) {
+    const shared other = other_.lock();
+    if (!other) return -EPIPE;
+    other->received_.append(from.first(n));
+    other->changed(POLLIN);
+  } else {
+    unsent_.append(from.first(n));
+    transmit();
+  }
+  return static_cast<long>(n);
+}
+
+std::size_t socket_file::held() const noexcept {
+  if (!is_unix()) return unsent_.size() + unacknowledged_;
+  const shared other = other_.lock();
+  return other ? other->received_.size() : 0;
+}
+
+// Not at the first free byte: a writer is woken when there is room for something. tcp(7) knows a
+// third of the buffer, unix(7) three quarters.
+bool socket_file::is_writable() const noexcept {
+  if (choked_) return false;
+  const std::size_t all = buffer_bytes(SO_SNDBUF);
+  return is_unix() ? held() * 4 <= all : held() * 3 <= all * 2;
+}
+
+void socket_file::hide(std::size_t bytes) {
+  if (bytes == 0) return;
+  hidden_ = bytes;
+  const shared me = self();
+  world().time.after(world().random.between(std::chrono::microseconds(1), milliseconds(2)), [me] {
+    me->hidden_ = 0;
+    me->changed(POLLIN);
+  });
+}
+
+void socket_file::choke() {
+  choked_ = true;
+  const shared me = self();
+  world().time.after(world().random.between(std::chrono::microseconds(1), milliseconds(2)), [me] {
+    me->choked_ = false;
+    me->changed(POLLOUT);
+  });
+}
+
+// Room for the peer: at once between unix sockets, by a message on TCP.
+void socket_file::was_read(std::size_t bytes) {
+  const shared other = other_.lock();
+  if (!other || bytes == 0) return;
+  if (is_unix()) {
+    if (other->is_writable()) other->changed(POLLOUT);
+    return;
+  }
+  if (other->unsent_.empty() || std::exchange(other->looks_soon_, true)) return;
+  const auto delay = world().net.latency(of().at, other->of().at, world().random);
+  world().time.after(delay, [other] {
+    other->looks_soon_ = false;
+    other->transmit();
+  });
+}
+
+// --- the wire ---
+
+// Sends what the receiver has room for, cut as the seed likes.
+void socket_file::transmit() {
+  const shared other = other_.lock();
+  while (!unsent_.empty() && stage_ == stage::connected) {
+    std::size_t window = segment_max;
+    if (other && !other->closed_) {
+      const std::size_t room = other->buffer_bytes(SO_RCVBUF);
+      window = room - std::min(room, other->received_.size() + in_flight_);
+    }
+    std::size_t n = std::min({unsent_.size(), window, segment_max});
+    if (n == 0) return;
+    if (n > 1 && wrong(fault_kind::split)) n = world().random.from_one_to(n - 1);
+    segment s;
+    s.bytes = unsent_.take(n);
+    unacknowledged_ += n;
+    in_flight_ += n;
+    put_on_wire(std::move(s));
+  }
+  if (unsent_.empty() && no_more_out_ && stage_ == stage::connected &&
+      !std::exchange(end_sent_, true)) {
+    put_on_wire({.end = true});
+  }
+}
+
+void socket_file::put_on_wire(segment s) {
+  machine& w = world();
+  clock::duration delay = w.net.latency(of().at, *there_, w.random);
+  if (wrong(fault_kind::delay)) delay += w.random.between({}, w.faults.delay_max);
+  if (!s.bytes.empty() && wrong(fault_kind::reset)) s.reset = true;
+  last_arrival_ = std::max(last_arrival_ + clock::duration(1), w.time.now() + delay);
+  wire_.push_back(std::move(s));
+  const shared me = self();
+  w.time.at(last_arrival_, [me] { me->segment_is_due(); });
+}
+
+void socket_file::segment_is_due() {
+  if (wire_.empty()) return;  // a reset has swept it
+  ++due_;
+  if (held_up_) return;
+  if (world().net.blocked(of().at, *there_)) {
+    held_up_ = true;
+    return try_again(0);
+  }
+  for (; due_ > 0 && !wire_.empty(); --due_) {
+    segment s = std::move(wire_.front());
+    wire_.pop_front();
+    arrives(std::move(s));
+  }
+  due_ = 0;
+}
+
+// The link was down when the segment would have arrived: sent again after 200 ms, 400 ms ... 120 s.
+// A reset is not.
+void socket_file::try_again(int tries) {
+  if (stage_ != stage::connected) {
+    wire_.clear();
+    due_ = 0;
+    held_up_ = false;
+    return;
+  }
+  const auto pause =
+      std::min<clock::duration>(milliseconds(200) * (1LL << tries), std::chrono::seconds(120));
+  const shared me = self();
+  world().time.after(pause, [me, tries] {
+    if (me->wire_.empty()) return;
+    if (!me->world().net.blocked(me->of().at, *me->there_)) {
+      me->held_up_ = false;
+      --me->due_;  // it counts this one
+      return me->segment_is_due();
+    }
+    if (tries + 1 < tries_max) return me->try_again(tries + 1);
+    me->reset_arrives(ETIMEDOUT);
+  });
+}
+
+void socket_file::arrives(segment s) {
+  const std::size_t n = s.bytes.size();
+  in_flight_ -= n;
+  const shared other = other_.lock();
+  const shared me = self();
+  timeline& time = world().time;
+  if (s.reset) {
+    if (other) other->reset_arrives(ECONNRESET);
+    if (n > 0) reset_arrives(ECONNRESET);  // the network has cut both
+    return;
+  }
+  const auto back = world().net.latency(*there_, of().at, world().random);
+  // Who has closed wants no more data; who has gone for good after its end takes ours.
+  const bool refused = other ? (n > 0 && other->closed_) || other->stage_ != stage::connected
+                             : n > 0 || !end_received_;
+  if (refused) return time.after(back, [me] { me->reset_arrives(ECONNRESET); });
+  if (n > 0) {
+    other->received_.append(s.bytes);
+    // Hidden bytes are at the end: new ones come out with them.
+    if (other->hidden_ > 0) other->hidden_ += n;
+    else other->changed(POLLIN);
+  }
+  if (s.end && other) other->end_arrives();
+  time.after(back, [me, n, end = s.end] {
+    if (end) me->let_go();
+    me->acknowledged(n);
+  });
+}
+
+void socket_file::acknowledged(std::size_t bytes) {
+  unacknowledged_ -= std::min(bytes, unacknowledged_);
+  transmit();
+  if (wants_room_ && is_writable()) {
+    wants_room_ = false;
+    changed(POLLOUT);
+  }
+}
+
+// --- ends ---
+
+void socket_file::keep() { world().net.lingering[number_ = ++world().net.numbers] = self(); }
+
+void socket_file::let_go() {
+  if (number_ != 0) world().net.lingering.erase(std::exchange(number_, 0));
+}
+
+void socket_file::end_arrives() {
+  end_received_ = true;
+  no_more_in_ = true;
+  changed(no_more_out_ ? POLLIN | POLLRDHUP | POLLHUP : POLLIN | POLLRDHUP);
+}
+
+// What has been received stays; what was to be sent is dropped.
+void socket_file::reset_arrives(int error) {
+  if (stage_ != stage::connected) return;
+  stage_ = stage::failed;
+  // Whose peer had ended before learns that nobody reads: tcp_reset() in Linux.
+  error_ = end_received_ && error == ECONNRESET && !is_unix() ? EPIPE : error;
+  no_more_in_ = no_more_out_ = true;
+  unsent_.clear();
+  wire_.clear();
+  due_ = unacknowledged_ = in_flight_ = 0;
+  held_up_ = false;
+  let_go();
+  changed(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+void socket_file::send_reset() {
+  if (stage_ != stage::connected) return;
+  stage_ = stage::failed;
+  no_more_in_ = no_more_out_ = true;
+  unsent_.clear();
+  let_go();
+  // Behind what is on the wire, which is on its way.
+  put_on_wire({.reset = true});
+}
+
+}  // namespace iolite::simulated

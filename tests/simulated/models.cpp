@@ -1,0 +1,130 @@
+// The real engines and a real server in a simulated world: every byte, under every model, over many
+// seeds, with everything going wrong that may.
+#include "worlds.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+class simulated_model : public testing::TestWithParam<std::string> {};
+
+simulate::report echo_world(std::uint64_t seed, const std::string& model,
+                            const simulate::options& o, bool resets = false) {
+  simulate::world w(seed, o);
+  const auto server = w.add_host("server");
+  w.serve(server, give_back, {.model = model, .listen = {server.at(7000)}});
+  for (unsigned i = 1; i <= 3; ++i) {
+    const auto client = w.add_host("client-" + std::to_string(i));
+    w.run(client, model, [&, i] { return talk(server.at(7000), 300U * i * i * i, i, resets); });
+  }
+  return w.finish();
+}
+
+TEST_P(simulated_model, echoes_every_byte_over_200_seeds_with_faults) {
+  std::uint64_t faults = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const auto r = echo_world(seed, GetParam(), {.faults = simulate::faults::some()});
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+    faults += r.faults_injected();
+  }
+  EXPECT_GT(faults, 5'000U);
+}
+
+TEST_P(simulated_model, survives_connections_that_are_cut) {
+  simulate::faults f = simulate::faults::some();
+  f.reset = 0.02;
+  std::uint64_t resets = 0;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const auto r = echo_world(seed, GetParam(), {.faults = f}, true);
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+    for (const auto& [name, n] : r.faults) resets += name == "reset" ? n : 0;
+  }
+  EXPECT_GT(resets, 0U);
+}
+
+TEST_P(simulated_model, a_seed_gives_the_same_trace_and_another_one_does_not) {
+  const simulate::options o{.faults = simulate::faults::some()};
+  std::vector<std::uint64_t> seen;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto once = echo_world(seed, GetParam(), o);
+    const auto again = echo_world(seed, GetParam(), o);
+    EXPECT_EQ(once.hash, again.hash) << "seed " << seed;
+    EXPECT_EQ(once.to_string(), again.to_string());
+    EXPECT_EQ(std::ranges::count(seen, once.hash), 0);
+    seen.push_back(once.hash);
+  }
+}
+
+TEST_P(simulated_model, small_buffers_only_take_longer) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto r =
+        echo_world(seed, GetParam(),
+                   {.faults = simulate::faults::some(), .send_buffer = 100, .receive_buffer = 70});
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+  }
+}
+
+TEST_P(simulated_model, an_hour_of_sleep_takes_no_time) {
+  simulate::world w(1);
+  const auto h = w.add_host("sleeper");
+  struct bodies {
+    static task<> sleep_long() { co_await iolite::sleep(1h); }
+  };
+  for (int i = 0; i < 10; ++i) w.run(h, GetParam(), bodies::sleep_long);
+  const auto r = w.finish();
+  EXPECT_TRUE(r.ok()) << r.to_string();
+  EXPECT_GE(r.elapsed, 1h);
+  EXPECT_LT(r.elapsed, 1h + 10ms);
+  EXPECT_LT(r.calls, 5'000U);
+}
+
+TEST_P(simulated_model, deadlines_are_never_early_and_hardly_late) {
+  struct bodies {
+    static task<> wait_for_nothing(std::string to, clock::duration& took) {
+      auto s = co_await stream::connect(parse(to));
+      simulate::check(s.has_value(), "connected");
+      const context c = co_await here{};
+      const auto begin = c.on->now();
+      std::array<std::byte, 8> buffer;
+      const auto n = co_await (s->recv(buffer) | within(250ms));
+      took = c.on->now() - begin;
+      simulate::check(!n && n.error() == std::errc::timed_out, "timed out");
+    }
+  };
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    simulate::world w(seed);
+    const auto server = w.add_host("server"), client = w.add_host("client");
+    w.serve(server, give_back, {.model = "epoll", .listen = {server.at(7000)}});
+    clock::duration took{};
+    w.run(client, GetParam(), [&] { return bodies::wait_for_nothing(server.at(7000), took); });
+    const auto r = w.finish();
+    ASSERT_TRUE(r.ok()) << r.to_string();
+    EXPECT_GE(took, 250ms);
+    EXPECT_LT(took, 252ms);
+  }
+}
+
+TEST_P(simulated_model, a_partition_that_heals_loses_nothing) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    simulate::world w(seed, {.faults = simulate::faults::some(), .network = {5ms, 10ms}});
+    const auto server = w.add_host("server"), client = w.add_host("client");
+    w.serve(server, give_back, {.model = GetParam(), .listen = {server.at(7000)}});
+    w.run(client, GetParam(), [&] { return talk(server.at(7000), 200'000, 7); });
+    w.at(1ms * seed, [&] { w.partition(client, server); });
+    w.at(5s, [&] { w.partition(client, server, false); });
+    const auto r = w.finish();
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+    EXPECT_GE(r.elapsed, 5s);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(every, simulated_model,
+                         testing::Values("select", "poll", "epoll", "nonblocking", "io_uring"));
+
+}  // namespace
+}  // namespace iolite_test
