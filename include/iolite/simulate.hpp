@@ -81,7 +81,7 @@ struct waiting {
 enum class ending : std::uint8_t {
   finished,  // every program has ended
   holds,  // run_until(): the condition holds
-  time_is_up,  // it took longer than it may
+  time_is_up,  // it took longer than it may, or 20 million system calls
   dead_lock,  // programs wait, and nothing can ever happen again
 };
 

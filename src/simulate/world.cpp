@@ -90,8 +90,10 @@ struct world::state {
   // Lets the others run.
   template <class Holds>
   ending go_on(clock::time_point until, Holds holds, ending when_it_holds) {
-    switch (machine.turns.wait(nullptr, until, holds)) {
-    case waited::holds: return when_it_holds;
+    const std::uint64_t calls_max = machine.trace.calls() + 20'000'000;
+    const auto over_or_endless = [&] { return holds() || machine.trace.calls() > calls_max; };
+    switch (machine.turns.wait(nullptr, until, over_or_endless)) {
+    case waited::holds: return holds() ? when_it_holds : ending::time_is_up;
     case waited::time_is_up: return ending::time_is_up;
     case waited::stuck: break;
     }
@@ -155,8 +157,7 @@ world::~world() {
     return;
   }
   for (const auto& p : state_->programs) p->os().files().clear();
-  state_->machine.time.clear();
-  state_->machine.net.lingering.clear();
+  state_->machine.end();
 }
 
 host world::add_host(std::string_view name) {

@@ -35,6 +35,44 @@ TEST_P(simulated_model, echoes_every_byte_over_200_seeds_with_faults) {
   EXPECT_GT(faults, 5'000U);
 }
 
+// Gives back by leases, but of `most` bytes at most: then it ends.
+task<> give_back_some(stream peer, std::size_t most) {
+  for (std::size_t given = 0; given < most;) {
+    const auto got = co_await peer.recv_lease();
+    if (!got || got->empty()) co_return;
+    const auto part = got->bytes().first(std::min(got->bytes().size(), most - given));
+    if (!co_await peer.send_all(part)) co_return;
+    given += part.size();
+  }
+  co_await peer.finish(1s);
+}
+
+task<> receive_whole(std::string to, std::size_t sent, bool comes) {
+  auto peer = co_await stream::connect(parse(to));
+  simulate::check(peer.has_value(), "connected");
+  const std::string all(sent, 'w');
+  const auto out = co_await peer->send_all(all);
+  simulate::check(out.has_value(), "sent");
+  std::string got(sent, '\0');
+  const auto in = co_await peer->recv_all(std::as_writable_bytes(std::span(got)));
+  simulate::check(in.has_value() == comes, comes ? "all comes back" : "the end comes first");
+  if (comes) simulate::check(got == all, "the same bytes");
+  else simulate::check(in.error() == make_error_code(errc::end_of_stream), in.error().message());
+}
+
+TEST_P(simulated_model, whole_receives_and_leases_know_the_end_over_100_seeds) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    simulate::world w(seed, {.faults = simulate::faults::some()});
+    const auto server = w.add_host("server"), client = w.add_host("client");
+    const auto some = [](stream s) { return give_back_some(std::move(s), 30'000); };
+    w.serve(server, some, {.model = GetParam(), .listen = {server.at(7000)}});
+    w.run(client, GetParam(), [&] { return receive_whole(server.at(7000), 30'000, true); });
+    w.run(client, GetParam(), [&] { return receive_whole(server.at(7000), 30'001, false); });
+    const auto r = w.finish();
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+  }
+}
+
 TEST_P(simulated_model, survives_connections_that_are_cut) {
   simulate::faults f = simulate::faults::some();
   f.reset = 0.02;

@@ -134,14 +134,13 @@ void expect_same(void (*script)(session&)) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     simulated::machine world(seed);
     simulated::host& at = world.net.add("host");
+    simulated::process os(world, at, 1, 1024);
     {
-      simulated::process os(world, at, 1, 1024);
       session virtual_one(os);
       script(virtual_one);
       EXPECT_EQ(real.lines(), virtual_one.lines()) << "real one first; seed " << seed;
     }
-    world.time.clear();
-    world.net.lingering.clear();
+    world.end();
     if (testing::Test::HasFailure()) return;
   }
 }

@@ -17,8 +17,7 @@ struct simulated_system::state {
       : world(seed), host(world.net.add("test")), process(world, host, 1, 4096) {}
   ~state() {
     process.files().clear();
-    world.time.clear();
-    world.net.lingering.clear();
+    world.end();
   }
   iolite::simulated::machine world;
   iolite::simulated::host& host;

@@ -30,6 +30,13 @@ struct machine {
   network net;
   baton turns;
 
+  // Nothing happens any more: what events and closed sockets hold is let go. Before its processes
+  // are destroyed.
+  void end() {
+    time.clear();
+    net.lingering.clear();
+  }
+
   // Does it go wrong now? Counts, and writes it down.
   bool goes_wrong(fault_kind k, unsigned who) {
     if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
