@@ -125,7 +125,9 @@ TEST_P(engine, a_duplicate_left_open_elsewhere_disturbs_nobody) {
       first.theirs.send_all("one");
       const auto one = co_await receive(first.ours);
       EXPECT_EQ(one.value_or("error"), "one");
-      const owned_fd duplicate(::fcntl(first.ours.native_handle(), F_DUPFD_CLOEXEC, 100));
+      const int kept = on.os().fcntl(first.ours.native_handle(), F_DUPFD_CLOEXEC, 100);
+      EXPECT_GE(kept, 100);
+      const owned_fd duplicate(kept);
       const int number = first.ours.native_handle();
       first.ours.close();
       half_pair second = pair_on_number(on, number);
@@ -240,8 +242,8 @@ TEST_P(engine, a_released_descriptor_is_forgotten) {
       const int number = first.ours.release();
       half_pair second = unix_half(on);
       const int other = second.ours.release();
-      EXPECT_EQ(::dup2(other, number), number);
-      ::close(other);
+      EXPECT_EQ(on.os().dup3(other, number, O_CLOEXEC), number);
+      on.os().close(other);
       stream again = adopt(on, number);
       scope speaker;
       speaker.spawn(speak_later(second.theirs));
@@ -256,7 +258,7 @@ TEST_P(engine, a_large_descriptor_works_or_is_refused_at_the_limit) {
   const int limit = traits().fd_limit;
   const int large = limit > 0 ? limit : 1500;
   raw_pair p = raw_unix_pair();
-  const owned_fd high(::fcntl(p.a.fd(), F_DUPFD_CLOEXEC, large));
+  const owned_fd high(on().os().fcntl(p.a.fd(), F_DUPFD_CLOEXEC, large));
   ASSERT_GE(high.get(), large) << "RLIMIT_NOFILE is too low for this test";
   p.b.send_all("x");
   struct body {
