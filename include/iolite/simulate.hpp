@@ -149,7 +149,8 @@ class world {
   [[nodiscard]] report finish();
   // These go on later: finish() at the end.
   report run_for(clock::duration length);
-  report run_until(std::function<bool()> holds, clock::duration at_most = std::chrono::hours(1));
+  report run_until(const std::function<bool()>& holds,
+                   clock::duration at_most = std::chrono::hours(1));
 
   [[nodiscard]] clock::duration elapsed() const noexcept;
   // The last entries: options::trace_lines.

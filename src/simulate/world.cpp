@@ -233,7 +233,7 @@ report world::run_for(clock::duration length) {
   return s.tell(ending::holds);
 }
 
-report world::run_until(std::function<bool()> holds, clock::duration at_most) {
+report world::run_until(const std::function<bool()>& holds, clock::duration at_most) {
   state& s = *state_;
   return s.tell(s.go_on(deadline_after(s.machine.time.now(), at_most), holds, ending::holds));
 }
