@@ -1,5 +1,6 @@
 // No heap allocation per round trip once warm: operator new and delete are counted in this binary.
 #include "support/engine_test.hpp"
+#include "support/sanitizers.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -103,11 +104,7 @@ task<bool> ping_of_16_kib(stream& peer) {
 }
 
 // So that a frame used after its end is found, the sanitizer's build takes each from the heap.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool frames_are_reused = false;
-#else
-constexpr bool frames_are_reused = true;
-#endif
+constexpr bool frames_are_reused = !address_sanitizer;
 
 #define EVENT_LOOPS_ONLY()                                                                         \
   if (!frames_are_reused) GTEST_SKIP() << "no free lists under the address sanitizer";             \

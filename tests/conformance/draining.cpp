@@ -1,6 +1,7 @@
 // How a server ends: politely, in time, and without losing an answer.
 #include "serve_test.hpp"
 
+#include "support/sanitizers.hpp"
 #include "support/streams.hpp"
 
 #include <atomic>
@@ -110,9 +111,9 @@ TEST_P(serve, what_does_not_finish_is_cancelled_at_the_drain_timeout) {
 }
 
 TEST_P(serve, a_second_signal_ends_the_process_at_once) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the sanitizer may keep a signal back for as long as a thread waits in a call";
-#endif
+  if (thread_sanitizer) {
+    GTEST_SKIP() << "the sanitizer may keep a signal back for as long as a thread waits in a call";
+  }
   serve_options o = options();
   o.drain_timeout = 1h;
   served server(stubborn, o);

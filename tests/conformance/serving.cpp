@@ -2,6 +2,7 @@
 #include "serve_test.hpp"
 
 #include "support/child.hpp"
+#include "support/sanitizers.hpp"
 #include "support/streams.hpp"
 
 #include <csignal>
@@ -223,11 +224,8 @@ void run_out_of_descriptors(serve_options o, bool one_process, int room) {
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (one_process) {  // a worker's own time would have to be asked for
-#if defined(__SANITIZE_THREAD__)
-    constexpr double share = 0.5;  // everything costs several times as much
-#else
-    constexpr double share = 0.1;
-#endif
+    // Under this sanitizer everything costs several times as much.
+    constexpr double share = thread_sanitizer ? 0.5 : 0.1;
     EXPECT_LT(cpu_seconds(server.pid()) - cpu_before, share * wall + 0.02)
         << "it burns processor time";
   }
@@ -242,9 +240,7 @@ void run_out_of_descriptors(serve_options o, bool one_process, int room) {
 
 // Where a connection takes several descriptors, each of them is once the one that is missing.
 TEST_P(serve_until_full, running_out_of_descriptors_pauses_accepting) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer needs descriptors of its own";
-#endif
+  if (address_sanitizer) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
   const int rooms = placed() == placement::thread ? 4 : 1;
   for (int room = 30; room < 30 + rooms; ++room) {
     SCOPED_TRACE(room);

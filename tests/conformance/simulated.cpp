@@ -1,15 +1,12 @@
 // Which engines the suite runs on in simulated worlds, and with which seeds.
 #include "support/engine_test.hpp"
+#include "support/sanitizers.hpp"
 
 namespace iolite_test {
 namespace {
 
 // Programs take turns there, so that a sanitizer sees no more with another seed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int seeds = 1;
-#else
-constexpr int seeds = 3;
-#endif
+constexpr int seeds = address_sanitizer || thread_sanitizer ? 1 : 3;
 
 std::vector<std::string> simulated_engines() {
   std::vector<std::string> out;

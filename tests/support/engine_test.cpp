@@ -3,6 +3,7 @@
 
 #include "backends.hpp"
 #include "kernel/faulty.hpp"
+#include "support/sanitizers.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -13,10 +14,10 @@ namespace iolite_test {
 const std::vector<iolite::model_info>& known_models() {
   static const std::vector<iolite::model_info> known = [] {
     std::vector<iolite::model_info> all = iolite::models();
-#if defined(__SANITIZE_THREAD__)
     // glibc's helper threads are none of the sanitizer's, and crash in its allocator.
-    std::erase_if(all, [](const iolite::model_info& m) { return m.engine == "posix_aio"; });
-#endif
+    if (thread_sanitizer) {
+      std::erase_if(all, [](const iolite::model_info& m) { return m.engine == "posix_aio"; });
+    }
     return all;
   }();
   return known;
