@@ -4,6 +4,7 @@
 #include "simulate/program.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace iolite::simulate {
@@ -16,7 +17,8 @@ simulated::fault_rates rates_of(const faults& f) {
   simulated::fault_rates out;
   const auto set = [&](fault_kind k, double probability) {
     const double millions = std::clamp(probability, 0.0, 1.0) * 1e6;
-    out.in_a_million[static_cast<std::size_t>(k)] = static_cast<std::uint32_t>(millions + 0.5);
+    out.in_a_million[static_cast<std::size_t>(k)] =
+        static_cast<std::uint32_t>(std::lround(millions));
   };
   set(fault_kind::short_receive, f.short_receive);
   set(fault_kind::short_send, f.short_send);
