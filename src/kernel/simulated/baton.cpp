@@ -9,29 +9,12 @@ namespace iolite::simulated {
 baton::baton(timeline& time, random_source& random) : time_(time), random_(random) {
   actors_.push_back(std::make_unique<actor>());
   current_ = actors_.front().get();
-  current_->id = std::this_thread::get_id();
+  current_->runs_on = std::make_unique<strand>();
 }
 
-baton::~baton() {
-  for (const auto& a : actors_) {
-    if (a->thread.joinable()) a->thread.join();
-  }
-}
-
-void baton::actor::give_turn() {
-  const std::lock_guard hold(lock);
-  turn = true;
-  came.notify_one();
-}
-
-void baton::actor::take_turn() {
-  std::unique_lock hold(lock);
-  came.wait(hold, [this] { return turn; });
-  turn = false;
-}
+baton::~baton() = default;
 
 bool baton::actor::can_go_on(clock::time_point now) {
-  if (over) return false;
   if (!waits || until <= now) return true;
   if (!wants.version) return wants.holds(wants.of);
   const std::uint64_t version = *wants.version;  // the look itself may change something
@@ -41,25 +24,32 @@ bool baton::actor::can_go_on(clock::time_point now) {
   return able;
 }
 
-bool baton::is_mine() const noexcept { return current_->id == std::this_thread::get_id(); }
-
 void baton::start(std::function<void()> body) {
-  actors_.push_back(std::make_unique<actor>());
-  actor& a = *actors_.back();
+  auto made = std::make_unique<actor>();
+  made->runs_on =
+      std::make_unique<strand>([this, &me = *made, own = std::move(body)]() mutable -> strand& {
+        own();
+        own = nullptr;  // what it holds goes while the turn is ours
+        return end_of(me);
+      });
+  actors_.push_back(std::move(made));
   ++live_;
-  a.thread = std::thread([this, &a, own = std::move(body)]() mutable { live(a, std::move(own)); });
 }
 
-void baton::live(actor& me, std::function<void()> body) {
-  me.take_turn();
-  me.id = std::this_thread::get_id();
-  body();
-  body = nullptr;  // what it holds goes while the turn is ours
-  me.over = true;
+// Who runs next.
+strand& baton::end_of(actor& me) {
+  const auto it = std::ranges::find(actors_, &me, &std::unique_ptr<actor>::get);
+  ended_ = std::move(*it);
+  actors_.erase(it);
   --live_;
-  actor& next = choose();
-  current_ = &next;
-  next.give_turn();
+  current_ = &choose();
+  return *current_->runs_on;
+}
+
+void baton::give_turn(actor& from, actor& to) {
+  if (&from == &to) return;
+  current_ = &to;
+  strand::change(*from.runs_on, *to.runs_on);
 }
 
 waited baton::wait_for(need wants, clock::time_point until) {
@@ -68,16 +58,24 @@ waited baton::wait_for(need wants, clock::time_point until) {
   me.until = until;
   me.waits = true;
   if (wants.version) me.seen = *wants.version - 1;  // what holds already is seen as well
-  actor& next = choose();
-  if (&next != &me) {
-    current_ = &next;
-    next.give_turn();
-    me.take_turn();
-  }
+  give_turn(me, choose());
   me.waits = false;
   if (wants.holds(wants.of)) return waited::holds;
   return &me == actors_.front().get() && std::exchange(stuck_, false) ? waited::stuck
                                                                       : waited::time_is_up;
+}
+
+// A program, or null; then `next` is when the first of them stops waiting by itself.
+baton::actor* baton::who_can_go_on(clock::time_point& next) {
+  able_.clear();
+  next = never;
+  for (std::size_t i = 1; i < actors_.size(); ++i) {
+    actor& a = *actors_[i];
+    if (a.can_go_on(time_.now())) able_.push_back(&a);
+    else next = std::min(next, a.until);
+  }
+  if (able_.size() <= 1) return able_.empty() ? nullptr : able_.front();
+  return able_[random_.below(able_.size())];
 }
 
 baton::actor& baton::choose() {
@@ -85,14 +83,8 @@ baton::actor& baton::choose() {
   for (;;) {
     time_.run_due();
     if (driver.can_go_on(time_.now())) return driver;
-    able_.clear();
     clock::time_point next = never;
-    for (const auto& a : actors_) {
-      if (a->can_go_on(time_.now())) able_.push_back(a.get());
-      else if (!a->over && a.get() != &driver) next = std::min(next, a->until);
-    }
-    if (able_.size() == 1) return *able_.front();
-    if (!able_.empty()) return *able_[random_.below(able_.size())];
+    if (actor* const able = who_can_go_on(next)) return *able;
     next = std::min(next, time_.next());  // a look may have brought about something, too
     if (next == never && (live_ > 0 || driver.until == never)) {
       stuck_ = true;
@@ -102,11 +94,33 @@ baton::actor& baton::choose() {
   }
 }
 
+bool baton::step() {
+  actor& driver = *actors_.front();
+  clock::time_point next = never;
+  if (time_.next() > time_.now()) {
+    actor* able = who_can_go_on(next);
+    next = std::min(next, time_.next());
+    if (!able && next == never) return false;
+    if (!able) {
+      time_.jump(next);
+      if (time_.next() > next) able = who_can_go_on(next);
+    }
+    if (able) {
+      driver.wants = {[](void*) { return true; }, nullptr, nullptr};
+      driver.until = never;
+      driver.waits = true;
+      give_turn(driver, *able);
+      driver.waits = false;
+      return true;
+    }
+  }
+  time_.run_next();
+  return true;
+}
+
 void baton::abandon() noexcept {
   abandoned_ = true;
-  for (const auto& a : actors_) {
-    if (a->thread.joinable() && !a->over) a->thread.detach();
-  }
+  for (const auto& a : actors_) a->runs_on->abandon();
 }
 
 }  // namespace iolite::simulated

@@ -1,21 +1,17 @@
 // Who runs: the programs of a world take turns, exactly one at a time, and the seed says who is
 // next. A turn ends when its program waits in the kernel.
 //
-// Each program is a thread, and the turn is passed from hand to hand. Not fibers: an engine, the
-// lists of coroutine frames and signals know their thread (thread_local), exceptions in flight are
-// the thread's, and sanitizers and debuggers know threads. The price is some microseconds a turn;
-// it is not paid while one program goes on by itself.
+// Each program is a strand (see strand.hpp), and each thread it starts is one more; all of them run
+// on the thread of the system that made the world.
 //
 // Whoever gives its turn away looks for the next one: first among those that can go on, then time
 // jumps to the next event or the next end of a wait. Where there is none, nothing will ever happen
 // again: that is a dead-lock, and the thread that drives the world is told.
 #pragma once
+#include "kernel/simulated/strand.hpp"
 #include "kernel/simulated/timeline.hpp"
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -30,7 +26,7 @@ class baton {
   baton& operator=(const baton&) = delete;
   ~baton();
 
-  // A new program: `body` runs on a thread of its own, from its first turn on.
+  // `body` runs on a strand of its own, from its first turn on. Throws std::bad_alloc.
   void start(std::function<void()> body);
 
   // Whoever has the turn waits until holds() or `until`; the others run. holds() is asked again
@@ -44,10 +40,12 @@ class baton {
   void yield() {
     wait(nullptr, time_.now(), [] { return false; });
   }
+  // One event, or one turn of one program; false: nothing can ever happen. For who made this.
+  bool step();
 
   [[nodiscard]] std::size_t running() const noexcept { return live_; }
-  // Is it the calling thread's turn?
-  [[nodiscard]] bool is_mine() const noexcept;
+  // Is it the thread that made this, on which all of them run?
+  [[nodiscard]] bool is_mine() const noexcept { return std::this_thread::get_id() == thread_; }
   // Programs that cannot end are left where they are, for good: so is what they use.
   void abandon() noexcept;
   [[nodiscard]] bool abandoned() const noexcept { return abandoned_; }
@@ -59,29 +57,26 @@ class baton {
     const std::uint64_t* version = nullptr;
   };
   struct actor {
-    std::thread thread;
-    std::thread::id id;
-    std::mutex lock;
-    std::condition_variable came;
-    bool turn = false;
-    bool over = false;
     bool waits = false;
-    need wants;
     std::uint64_t seen = 0;
+    need wants;
     clock::time_point until = never;
+    std::unique_ptr<strand> runs_on;
 
-    void give_turn();
-    void take_turn();
     [[nodiscard]] bool can_go_on(clock::time_point now);
   };
 
   waited wait_for(need wants, clock::time_point until);
   actor& choose();
-  void live(actor& me, std::function<void()> body);
+  actor* who_can_go_on(clock::time_point& next);
+  void give_turn(actor& from, actor& to);
+  strand& end_of(actor& me);
 
   timeline& time_;
   random_source& random_;
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::vector<std::unique_ptr<actor>> actors_;  // the first is the thread that made this
+  std::unique_ptr<actor> ended_;  // the last one, which may stand on its stack yet
   std::vector<actor*> able_;
   actor* current_;
   std::size_t live_ = 0;

@@ -70,8 +70,8 @@ clock::time_point process::now() noexcept {
 long process::invoke(call c, const call_args& a) noexcept {
   machine& w = site_.world;
   if (!w.turns.is_mine()) {
-    stop("a thread that the simulated world does not know makes a system call: offload(), files, "
-         "child tasks of a blocking engine and placements with threads are not simulated");
+    stop("a thread of the system makes a system call in a simulated world, where all threads are "
+         "simulated ones: scope, offload() and serve() start such");
   }
   w.time.pass(call_cost);
   w.time.run_due();
