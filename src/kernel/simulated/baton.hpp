@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace iolite::simulated {
@@ -27,7 +28,7 @@ class baton {
   ~baton();
 
   // `body` runs on a strand of its own, from its first turn on. Throws std::bad_alloc.
-  void start(std::function<void()> body);
+  void start(std::move_only_function<void()> body);
 
   // Whoever has the turn waits until holds() or `until`; the others run. holds() is asked again
   // when `version` has changed (null: always). `stuck` comes only to the thread that made this.
@@ -56,17 +57,26 @@ class baton {
     void* of = nullptr;
     const std::uint64_t* version = nullptr;
   };
-  struct actor {
-    bool waits = false;
+  // Of one that waits, what must be looked at whenever somebody is chosen: close together.
+  struct brief {
+    clock::time_point until;  // time_point::min(): it does not wait
+    const std::uint64_t* version = nullptr;
     std::uint64_t seen = 0;
-    need wants;
-    clock::time_point until = never;
-    std::unique_ptr<strand> runs_on;
+  };
+  struct actor {
+    actor() = default;
+    actor(std::size_t i, std::move_only_function<strand&()> body)
+        : index(i), runs_on(std::move(body)) {}
 
-    [[nodiscard]] bool can_go_on(clock::time_point now);
+    std::size_t index = 0;  // of it in actors_ and briefs_
+    need wants;
+    strand runs_on;
   };
 
   waited wait_for(need wants, clock::time_point until);
+  [[nodiscard]] actor& driver() const noexcept { return *actors_.front(); }
+  void stands_still(const actor& a, need wants, clock::time_point until);
+  [[nodiscard]] bool can_go_on(std::size_t index);
   actor& choose();
   actor* who_can_go_on(clock::time_point& next);
   void give_turn(actor& from, actor& to);
@@ -76,8 +86,9 @@ class baton {
   random_source& random_;
   const std::thread::id thread_ = std::this_thread::get_id();
   std::vector<std::unique_ptr<actor>> actors_;  // the first is the thread that made this
+  std::vector<brief> briefs_;
   std::unique_ptr<actor> ended_;  // the last one, which may stand on its stack yet
-  std::vector<actor*> able_;
+  std::vector<std::size_t> able_;
   actor* current_;
   std::size_t live_ = 0;
   bool stuck_ = false;

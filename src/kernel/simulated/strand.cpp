@@ -10,7 +10,7 @@ namespace iolite::simulated {
 
 strand::strand() : saved_(prepare_own_stack()) {}
 
-strand::strand(std::function<strand&()> body)
+strand::strand(std::move_only_function<strand&()> body)
     : stack_(std::in_place), sanitized_(stack_->memory()), lent_(&state_), body_(std::move(body)) {
   const auto enter = [](void* me) { begin(*static_cast<strand*>(me)); };
   saved_ = prepare_stack(stack_->memory(), enter, this);

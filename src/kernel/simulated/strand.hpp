@@ -24,7 +24,7 @@ class strand {
   strand();
   // Runs body() when it is first switched to. body() ends by giving who shall run next. Throws
   // std::bad_alloc.
-  explicit strand(std::function<strand&()> body);
+  explicit strand(std::move_only_function<strand&()> body);
   strand(const strand&) = delete;
   strand& operator=(const strand&) = delete;
   ~strand();
@@ -51,7 +51,7 @@ class strand {
   exceptions exceptions_;
   thread_state* lent_ = nullptr;
   thread_state state_;
-  std::function<strand&()> body_;
+  std::move_only_function<strand&()> body_;
 };
 
 }  // namespace iolite::simulated

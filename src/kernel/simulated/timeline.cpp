@@ -12,7 +12,7 @@ void timeline::at(clock::time_point when, action what) {
 
 void timeline::run_next() {
   std::pop_heap(events_.begin(), events_.end());
-  const action what = std::move(events_.back().what);
+  action what = std::move(events_.back().what);
   events_.pop_back();
   what();
 }

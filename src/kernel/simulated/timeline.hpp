@@ -13,7 +13,7 @@ namespace iolite::simulated {
 
 class timeline {
  public:
-  using action = std::function<void()>;
+  using action = std::move_only_function<void()>;
 
   explicit timeline(random_source& random) noexcept : random_(random) {}
   timeline(const timeline&) = delete;
