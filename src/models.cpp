@@ -4,13 +4,13 @@
 #include "availability.hpp"
 #include "backends.hpp"
 #include "engines/wake.hpp"
+#include "kernel/thread.hpp"
 #include "registry.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
-#include <thread>
 
 namespace iolite {
 
@@ -120,7 +120,7 @@ availability ask(const engine_entry& e) {
   // It changes the signal mask of its thread. The others stay here: a process that has once had a
   // second thread pays for it in each of glibc's system calls.
   availability found;
-  std::thread([&] { found = test(); }).join();
+  os_thread(os, [&] { found = test(); }).join();
   return found;
 }
 

@@ -11,10 +11,10 @@
 //
 // A program is a task on an engine of its own, in a process of its own on a host. Nothing real is
 // touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
-// turns; what they share with each other needs no lock.
+// turns on the thread that uses the world; what they share with each other needs no lock.
 //
-// Models: nonblocking, select, poll, epoll, blocking and io_uring, placement `shared`. Not yet
-// simulated: signal, posix_aio; other placements; files, offload(), child tasks on `blocking`. A
+// Models: nonblocking, select, poll, epoll, blocking and io_uring; servers with the placements
+// `shared`, `thread` and `pool`. Not yet simulated: signal, posix_aio; other placements; files. A
 // program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
@@ -151,6 +151,9 @@ class world {
   report run_for(clock::duration length);
   report run_until(const std::function<bool()>& holds,
                    clock::duration at_most = std::chrono::hours(1));
+  // One event of the network or of a plan, or one turn of one program, until it waits. False:
+  // nothing can happen any more. Servers are not stopped: finish() at the end.
+  bool step();
 
   [[nodiscard]] clock::duration elapsed() const noexcept;
   // The last entries: options::trace_lines.

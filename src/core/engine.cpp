@@ -8,15 +8,13 @@
 #include "iolite/buffer.hpp"
 #include "iolite/scope.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/thread_state.hpp"
 
 #include <algorithm>
 #include <cerrno>
 
 namespace iolite {
 namespace {
-
-thread_local engine* current_engine = nullptr;
-thread_local const char thread_mark = 0;  // its address tells threads apart
 
 // accept(2), "Error handling": what was wrong with a connection that is gone by now, not with us.
 bool is_transient_accept_error(int error) noexcept {
@@ -43,11 +41,11 @@ engine::~engine() {
   IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
 }
 
-engine* engine::current() noexcept { return current_engine; }
+engine* engine::current() noexcept { return state_of_thread().runs; }
 
 engine::running_here::running_here(engine& e) noexcept
-    : outer_(std::exchange(current_engine, &e)) {}
-engine::running_here::~running_here() { current_engine = outer_; }
+    : outer_(std::exchange(state_of_thread().runs, &e)) {}
+engine::running_here::~running_here() { state_of_thread().runs = outer_; }
 
 clock::time_point engine::now() const noexcept { return os_.now(); }
 
@@ -61,7 +59,7 @@ void engine::shut_down() noexcept { buffers_.reset(); }
 void engine::check_owner() noexcept {
   IOLITE_ASSERT(process_ == fork_count(),
                 "an engine does not survive fork(2): make a new one in the child");
-  const void* const me = &thread_mark;
+  const void* const me = &state_of_thread();
   const void* owner = thread_.load(std::memory_order_relaxed);
   if (owner == me) return;
   IOLITE_ASSERT(owner == nullptr, "an engine belongs to the thread that first used it");
@@ -209,7 +207,7 @@ void engine::buffer_returned() noexcept {
 // --- the loop ---
 
 void engine::run() noexcept {
-  IOLITE_ASSERT(current_engine != this, "run() is not called from inside itself");
+  IOLITE_ASSERT(current() != this, "run() is not called from inside itself");
   check_owner();
   const running_here here(*this);
   running_ = true;
@@ -267,7 +265,7 @@ void engine::expire() noexcept {
 // --- other threads ---
 
 void engine::post(operation& op, int result) noexcept {
-  if (current_engine == this) finish(op, result);
+  if (current() == this) finish(op, result);
   else post_later(op, result);
 }
 

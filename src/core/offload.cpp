@@ -4,20 +4,23 @@
 #include "core/process.hpp"
 #include "iolite/engine.hpp"
 #include "iolite/scope.hpp"
+#include "kernel/thread.hpp"
 
-#include <condition_variable>
-#include <thread>
+#include <atomic>
 
 namespace iolite {
 namespace {
 
-class helper_pool final : public event_source {
+// Of one process. Its helpers wait in futex(2), which a simulated kernel knows as well.
+class helper_pool final : public event_source, public kernel::resident {
  public:
+  explicit helper_pool(kernel& os) noexcept : made_after(fork_count()), os_(os) {}
+
   // Throws when there is no helper and none can be started. With the lock held.
   void ensure_helper() {
     if (idle_ > waiting_ || helpers_ == offload_threads_max) return;
     try {
-      std::thread([this] { help(); }).detach();
+      os_thread(os_, [this] { help(); }).detach();
       ++helpers_;
       ++idle_;
     } catch (const std::system_error&) {
@@ -29,7 +32,7 @@ class helper_pool final : public event_source {
     op.size = 1;  // in line
     line_.push(op);
     ++waiting_;
-    more_.notify_one();
+    if (idle_ > 0) tell(1);
   }
   bool forget(operation& op) noexcept override {
     const std::lock_guard hold(lock);
@@ -39,15 +42,21 @@ class helper_pool final : public event_source {
     --waiting_;
     return true;
   }
+  void process_ends() noexcept override {
+    const std::lock_guard hold(lock);
+    ending_ = true;
+    tell(offload_threads_max);
+  }
 
   std::mutex lock;
+  const unsigned made_after;  // which side of a fork made it
 
  private:
-  [[noreturn]] void help() {
+  void help() noexcept {
     std::unique_lock hold(lock);
     for (;;) {
-      more_.wait(hold, [this] { return !line_.empty(); });
-      operation* op = line_.pop();
+      operation* const op = await_call(hold);
+      if (!op) return;
       op->size = 0;
       --waiting_;
       --idle_;
@@ -58,23 +67,38 @@ class helper_pool final : public event_source {
       op->on->post(*op, 0);  // with the lock held: take_back() waits until we let go of the engine
     }
   }
+  operation* await_call(std::unique_lock<std::mutex>& hold) noexcept {
+    while (line_.empty() && !ending_) {
+      const std::uint32_t seen = news_;
+      hold.unlock();
+      os_.futex_wait(&news_, seen, nullptr);
+      hold.lock();
+    }
+    return line_.pop();
+  }
+  void tell(unsigned helpers) noexcept {
+    std::atomic_ref(news_).fetch_add(1, std::memory_order_relaxed);  // the lock orders it
+    os_.futex_wake(&news_, static_cast<int>(helpers));
+  }
 
-  std::condition_variable more_;
+  kernel& os_;
   operation_queue line_;
+  std::uint32_t news_ = 0;  // changes whenever helpers should look: the word of the futex
   unsigned helpers_ = 0;
   unsigned idle_ = 0;
   unsigned waiting_ = 0;
+  bool ending_ = false;
 };
 
-// Leaked: helpers may outlive static destructors. A child of fork(2) has no helpers and makes anew.
-helper_pool& pool() {
+// Leaked on the real kernel: helpers may outlive static destructors. A child of fork(2) has no
+// helpers and makes anew.
+helper_pool& pool(kernel& os) {
   static std::mutex guard;
-  static helper_pool* current = nullptr;
-  static unsigned made_after = 0;
+  kernel& home = os.undecorated();
   const std::lock_guard hold(guard);
-  if (!current || made_after != fork_count()) {
-    current = new helper_pool;
-    made_after = fork_count();
+  auto* current = static_cast<helper_pool*>(home.kept);
+  if (!current || current->made_after != fork_count()) {
+    home.kept = current = new helper_pool(home);
   }
   return *current;
 }
@@ -88,7 +112,7 @@ bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const conte
     if (outcome == 0) call();
     return false;
   }
-  helper_pool& p = pool();
+  helper_pool& p = pool(c.on->os());
   const std::lock_guard hold(p.lock);
   p.ensure_helper();
   kind = op_kind::event;
@@ -100,7 +124,8 @@ bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const conte
 
 int detail::offload_operation::take_back() noexcept {
   if (!data) return outcome;  // it ran where it stood
-  const std::lock_guard hold(pool().lock);
+  auto* const source = reinterpret_cast<event_source*>(data);
+  const std::lock_guard hold(static_cast<helper_pool*>(source)->lock);
   return end();
 }
 

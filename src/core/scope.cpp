@@ -3,15 +3,14 @@
 #include "iolite/scope.hpp"
 
 #include "core/assert.hpp"
-
-#include <thread>
+#include "kernel/thread.hpp"
 
 namespace iolite {
 
 // A child with a thread and an engine of its own.
 struct scope::child_thread {
   std::unique_ptr<engine> on;
-  std::thread thread;
+  os_thread thread;
 };
 
 // The coroutine around a child: nobody awaits it; it starts at once and destroys itself.
@@ -109,7 +108,7 @@ void scope::start_thread(task<void> child) {
   if (cancelled_) on.request_cancel();
   const std::lock_guard hold(lock_);
   threads_.reserve(threads_.size() + 1);
-  record->thread = std::thread([this, &on, own = std::move(child)]() mutable {
+  record->thread = os_thread(on_.os(), [this, &on, own = std::move(child)]() mutable {
     std::exception_ptr thrown;
     try {
       on.run(std::move(own));

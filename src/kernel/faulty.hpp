@@ -27,6 +27,7 @@ class faulty final : public kernel {
 
   clock::time_point now() noexcept override { return below_.now(); }
   long invoke(call c, const call_args& a) noexcept override;
+  kernel& undecorated() noexcept override { return below_.undecorated(); }
 
   // Any thread: how often `c` was called, and how many faults took effect (a test asserts > 0).
   [[nodiscard]] std::uint64_t calls(call c) const noexcept;

@@ -7,7 +7,8 @@
 // kernel's own convention, >= 0 or -errno, and errno is never used. EINTR comes out as -EINTR:
 // whether to go on is the caller's knowledge.
 //
-// Not in it: memory for the C++ library, threads and mutexes (their futexes are not I/O).
+// Not in it: memory for the C++ library, and mutexes, which are held for moments only and never in a
+// call that waits: the threads of a simulated process take turns on one thread of the system.
 #pragma once
 #include "iolite/clock.hpp"
 #include "kernel/calls.hpp"
@@ -62,6 +63,21 @@ class kernel {
   // Never decreases; starts anywhere.
   [[nodiscard]] virtual clock::time_point now() noexcept = 0;
   virtual long invoke(call c, const call_args& a) noexcept = 0;
+  // The one under all decorators: what belongs to the process lives there.
+  [[nodiscard]] virtual kernel& undecorated() noexcept { return *this; }
+
+  // What the library keeps as long as the process lives: the helper threads of offload.cpp, which
+  // are made when first needed.
+  class resident {
+   public:
+    resident() = default;
+    resident(const resident&) = delete;
+    resident& operator=(const resident&) = delete;
+    virtual ~resident() = default;
+    // The process ends: threads end soon. Not called on the real kernel, where they just stop.
+    virtual void process_ends() noexcept = 0;
+  };
+  resident* kept = nullptr;
 
   // --- sockets: socket(7) ---
   int socket(int domain, int type, int protocol) noexcept {
@@ -204,6 +220,13 @@ class kernel {
     return word(call::mmap, n, protection, flags, fd, offset);
   }
   int munmap(void* p, std::size_t n) noexcept { return to_int(call::munmap, p, n); }
+
+  // --- threads: see thread.hpp. The number of a new one, to be given back once, or -errno ---
+  long clone(void* (*enter)(void*), void* argument) noexcept {
+    return word(call::clone, enter, argument);
+  }
+  int join(long thread) noexcept { return to_int(call::join, thread); }
+  int detach(long thread) noexcept { return to_int(call::detach, thread); }
 
   // --- processes ---
   int fork() noexcept { return to_int(call::fork); }

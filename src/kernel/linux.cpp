@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -119,6 +120,12 @@ long close_once(int fd) noexcept {
 // aio_error(3) and pthread_sigmask(3) return the error itself.
 long negated(int error) noexcept { return error == 0 ? 0 : (errno = error, -1); }
 
+long start_thread(void* (*enter)(void*), void* argument) noexcept {
+  pthread_t thread{};
+  const long r = negated(::pthread_create(&thread, nullptr, enter, argument));
+  return r < 0 ? r : static_cast<long>(thread);
+}
+
 class linux_kernel final : public kernel {
  public:
   clock::time_point now() noexcept override { return clock::now(); }
@@ -209,6 +216,9 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
       return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
     case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
+    case call::clone: return start_thread(a.as<void* (*)(void*)>(0), P(void, 1));
+    case call::join: return negated(::pthread_join(a.as<pthread_t>(0), nullptr));
+    case call::detach: return negated(::pthread_detach(a.as<pthread_t>(0)));
     case call::fork: return fork_counted();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
     case call::kill: return ::kill(I(0), I(1));

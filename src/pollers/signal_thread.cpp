@@ -11,10 +11,9 @@
 namespace iolite {
 namespace {
 
-thread_local constinit signal_thread here;
-
 // In a child of fork(2) no signal is pending, and the mask is the program's again.
 void restore_mask_in_child() noexcept {
+  signal_thread& here = state_of_thread().signals;
   sigset_t set;
   sigemptyset(&set);
   for (int s = 1; s < NSIG; ++s) {
@@ -30,11 +29,13 @@ signal_thread& this_signal_thread() noexcept {
   static std::atomic<std::uint64_t> last = 0;
   [[maybe_unused]] static const int at_fork =
       ::pthread_atfork(nullptr, nullptr, restore_mask_in_child);
+  signal_thread& here = state_of_thread().signals;
   if (here.id == 0) here.id = ++last;
   return here;
 }
 
 int block_signals(kernel& os, std::span<const int> signals) noexcept {
+  signal_thread& here = state_of_thread().signals;
   sigset_t set, old;
   sigemptyset(&set);
   for (const int s : signals) sigaddset(&set, s);
@@ -47,6 +48,7 @@ int block_signals(kernel& os, std::span<const int> signals) noexcept {
 }
 
 void unblock_signals(kernel& os, std::span<const int> signals) noexcept {
+  signal_thread& here = state_of_thread().signals;
   sigset_t unneeded, ours;
   sigemptyset(&unneeded);
   sigemptyset(&ours);

@@ -1,21 +1,12 @@
-// What the signal pollers of one thread share: which signals wait there, blocked, and how often the
-// news of one may have been taken by another. Not in it: who is watched, which each poller knows.
+// What the signal pollers do to their thread: see signal_thread in kernel/thread_state.hpp.
 #pragma once
 #include "kernel/kernel.hpp"
+#include "kernel/thread_state.hpp"
 
-#include <array>
-#include <cstdint>
 #include <span>
 
 namespace iolite {
 
-struct signal_thread {
-  std::uint64_t id = 0;  // never used again, unlike addresses and tids
-  std::uint64_t taken = 0;  // signals taken from the queue, by whichever poller
-  std::uint64_t disarmed = 0;  // O_ASYNC taken away, perhaps from under another poller
-  std::array<std::uint16_t, NSIG> pollers{};  // that need this signal blocked
-  std::array<bool, NSIG> ours{};  // it was not blocked before them
-};
 [[nodiscard]] signal_thread& this_signal_thread() noexcept;
 
 // Blocks them in this thread, once for each poller. 0 or -errno.

@@ -2,6 +2,7 @@
 #include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "kernel/thread.hpp"
 #include "serve/server.hpp"
 #include "serve/signals.hpp"
 
@@ -18,10 +19,10 @@ unsigned workers_of(const serve_options& o, unsigned usual) {
 
 // Joins what was started, however the function ends.
 struct joined_threads {
-  std::vector<std::thread> all;
+  std::vector<os_thread> all;
   ~joined_threads() { join(); }
   void join() {
-    for (std::thread& t : std::exchange(all, {})) t.join();
+    for (os_thread& t : std::exchange(all, {})) t.join();
   }
 };
 
@@ -63,8 +64,8 @@ std::error_code server::try_start_thread(stream& s) {
   if (!on) return on.error().code;
   auto entry = std::make_unique<connection_table::entry>(connections_, s.native_handle());
   try {
-    std::thread([self = shared_from_this(), e = std::move(entry), mine = std::move(*on),
-                 fd = s.native_handle(), tcp = s.is_tcp()]() mutable {
+    os_thread(os_, [self = shared_from_this(), e = std::move(entry), mine = std::move(*on),
+                    fd = s.native_handle(), tcp = s.is_tcp()]() mutable {
       self->run_alone(*mine, fd, tcp, *e);
       mine.reset();
       e.reset();
@@ -116,7 +117,7 @@ server::outcome server::serve_pool() {
   joined_threads threads;
   for (unsigned i = 0; i < n; ++i) {
     threads.all.emplace_back(
-        [this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
+        os_, [this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
           on->run(loop(std::move(mine), until_event()));
         });
   }
@@ -143,7 +144,7 @@ server::outcome server::serve_queue() {
       return std::unexpected(worker.error());
     }
     threads.all.emplace_back(
-        [this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
+        os_, [this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
   }
   announce();
   (*on)->run(accept_for_queue(std::move(*listeners), queue));

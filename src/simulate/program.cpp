@@ -15,27 +15,35 @@ namespace {
 constexpr std::array<std::string_view, 6> simulated_engines = {
     "nonblocking", "select", "poll", "epoll", "blocking", "io_uring"};
 
-// Empty where it can be simulated.
-std::string why_not(std::string_view engine, std::string_view placement, bool serves) {
-  if (std::ranges::find(simulated_engines, engine) == simulated_engines.end()) {
-    return "the engine '" + std::string(engine) +
-           "' is not simulated; there are nonblocking select poll epoll blocking io_uring";
-  }
-  if (!placement.empty() && placement != "shared") {
-    return "the placement '" + std::string(placement) + "' is not simulated; there is shared";
-  }
-  if (serves && engine == "blocking") {
-    return "blocking/shared would serve one client at a time; run accept() in a task of your own";
-  }
-  return {};
-}
-
 struct split_model {
   std::string_view engine, placement;
   explicit split_model(std::string_view model) noexcept
       : engine(model.substr(0, model.find('/'))),
         placement(engine.size() == model.size() ? "" : model.substr(engine.size() + 1)) {}
 };
+
+// Empty where it can be simulated.
+std::string why_not(std::string_view engine) {
+  if (std::ranges::find(simulated_engines, engine) != simulated_engines.end()) return {};
+  return "the engine '" + std::string(engine) +
+         "' is not simulated; there are nonblocking select poll epoll blocking io_uring";
+}
+
+// The same of a server, and where its connections run.
+std::string why_not(const split_model& m, placement& out) {
+  constexpr std::array known = {placement::shared, placement::thread, placement::pool};
+  const auto usual = m.engine == "blocking" ? placement::thread : placement::shared;
+  const auto it = std::ranges::find(known, m.placement, [](placement p) { return name_of(p); });
+  if (it == known.end() && !m.placement.empty()) {
+    return "the placement '" + std::string(m.placement) +
+           "' is not simulated; there are shared thread pool";
+  }
+  out = m.placement.empty() ? usual : *it;
+  if (m.engine == "blocking" && out == placement::shared) {
+    return "blocking/shared would serve one client at a time; use blocking/thread or blocking/pool";
+  }
+  return why_not(m.engine);
+}
 
 }  // namespace
 
@@ -47,7 +55,11 @@ program::program(simulated::machine& m, simulated::host& at, unsigned number, st
 
 void program::run_task(std::string_view model, const std::function<task<void>()>& body) {
   const split_model split(model);
-  failure_ = why_not(split.engine, split.placement, false);
+  failure_ = why_not(split.engine);
+  if (!split.placement.empty() && split.placement != "shared") {
+    failure_ = "the placement '" + std::string(split.placement) +
+               "' is not simulated for one task; serve() knows some";
+  }
   if (!failure_.empty() || cancelled_) return;
   auto made = make_engine_on(os_, split.engine);
   if (!made) return void(failure_ = made.error().message);
@@ -63,43 +75,61 @@ void program::run_task(std::string_view model, const std::function<task<void>()>
 void program::run_server(handler h, serve_options o) {
   if (o.model == "auto") o.model = "epoll";
   const split_model split(o.model);
-  failure_ = why_not(split.engine, split.placement, true);
+  placement placed{};
+  failure_ = why_not(split, placed);
   if (!failure_.empty() || cancelled_) return;
   o.signals = false;
   o.allow_public = true;  // all the world is here
+  if (o.workers == 0) o.workers = 4;  // not as many as this machine has processors
   o.stop = &stop_;
   o.on_listening = [this, told = std::move(o.on_listening)](const auto& model, const auto& at) {
     listens = true;
     if (told) told(model, at);
   };
   const std::string engine(split.engine);
-  model_choice choice{engine + "/shared", engine, placement::shared, "simulated"};
+  model_choice choice{engine + "/" + std::string(name_of(placed)), engine, placed, "simulated"};
   const auto s = std::make_shared<server>(os_, std::move(h), o, std::move(choice));
   if (const auto served = s->run(); !served) failure_ = served.error().message;
 }
 
-void program::about_to_wait() {
-  on_ = engine::current();
-  if (!on_) return marks_.clear();
-  const std::uint64_t started = on_->stats().started;
-  if (!marks_.empty() && marks_.back().started > started) marks_.clear();  // another engine
-  if (!marks_.empty() && marks_.back().started == started) return;
-  marks_.push_back({started, world_.time.elapsed()});
-  while (marks_.front().started + 65536 < started) marks_.pop_front();
+// --- who waits for what ---
+
+program::waiter& program::this_waiter() {
+  const thread_state* const me = &state_of_thread();
+  const auto it = std::ranges::find(waiters_, me, &waiter::thread);
+  return it == waiters_.end() ? waiters_.emplace_back(me) : *it;
 }
 
-clock::duration program::started_at(const operation& op) const {
-  if (marks_.empty()) return {};
-  const std::uint64_t all = marks_.back().started;
+void program::about_to_wait() {
+  waiter& me = this_waiter();
+  me.on = engine::current();
+  if (me.on) me.mark_now(world_.time.elapsed());
+  else me.marks.clear();
+}
+
+void program::thread_ends() {
+  std::erase_if(waiters_, [me = &state_of_thread()](const waiter& w) { return w.thread == me; });
+}
+
+void program::waiter::mark_now(clock::duration when) {
+  const std::uint64_t started = on->stats().started;
+  if (!marks.empty() && marks.back().started > started) marks.clear();  // another engine
+  if (!marks.empty() && marks.back().started == started) return;
+  marks.push_back({started, when});
+  while (marks.front().started + 65536 < started) marks.pop_front();
+}
+
+clock::duration program::waiter::started_at(const operation& op) const {
+  if (marks.empty()) return {};
+  const std::uint64_t all = marks.back().started;
   const auto later = static_cast<std::uint16_t>(all - op.tag);
-  const auto it = std::ranges::lower_bound(marks_, all - later, {}, &mark::started);
-  return it == marks_.end() ? marks_.back().when : it->when;
+  const auto it = std::ranges::lower_bound(marks, all - later, {}, &mark::started);
+  return it == marks.end() ? marks.back().when : it->when;
 }
 
 template <class Visit>
-void program::each_operation(Visit visit) const {
-  if (!on_) return;
-  for (const scope* s = on_->first_scope(); s; s = s->next_scope()) {
+void program::each_operation(const engine& of, Visit visit) {
+  for (const scope* s = of.first_scope(); s; s = s->next_scope()) {
     for (const operation* op = s->in_flight(); op; op = op->scope_next) {
       if (op->state == op_state::pending) visit(*op);
     }
@@ -108,19 +138,23 @@ void program::each_operation(Visit visit) const {
 
 clock::time_point program::next_deadline() {
   clock::time_point first = never;
-  each_operation([&](const operation& op) { first = std::min(first, op.deadline); });
+  const engine* const here = engine::current();
+  if (here) each_operation(*here, [&](const auto& op) { first = std::min(first, op.deadline); });
   return first;
 }
 
 void program::tell(std::vector<waiting>& out) const {
   const std::size_t before = out.size();
-  each_operation([&](const operation& op) {
-    std::string on = op.fd >= 0 ? os_.describe(op.fd) : std::string();
-    if (op.kind == op_kind::event) on = "an event, a channel or the end of child tasks";
-    out.push_back({name_, to_string(op, world_.time.now()), std::move(on), started_at(op)});
-  });
-  std::ranges::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {},
-                    &waiting::since);
+  for (const waiter& w : waiters_) {
+    if (!w.on) continue;
+    each_operation(*w.on, [&](const operation& op) {
+      std::string on = op.fd >= 0 ? os_.describe(op.fd) : std::string();
+      if (op.kind == op_kind::event) on = "an event, a channel or the end of child tasks";
+      out.push_back({name_, to_string(op, world_.time.now()), std::move(on), w.started_at(op)});
+    });
+  }
+  std::ranges::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {},
+                           &waiting::since);
   if (out.size() == before) out.push_back({name_, "a system call", "of the program itself", {}});
 }
 
@@ -134,7 +168,10 @@ void program::tell_leaks(std::vector<std::string>& out) const {
 void program::cancel() noexcept {
   cancelled_ = true;
   stop_.request();
-  if (on_ && !over) on_->request_cancel();
+  if (over) return;
+  for (const waiter& w : waiters_) {
+    if (w.on) w.on->request_cancel();
+  }
 }
 
 }  // namespace iolite::simulate

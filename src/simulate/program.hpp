@@ -3,6 +3,7 @@
 #include "iolite/serve.hpp"
 #include "iolite/simulate.hpp"
 #include "kernel/simulated/process.hpp"
+#include "kernel/thread_state.hpp"
 
 #include <deque>
 
@@ -13,12 +14,13 @@ class program final : public simulated::process::listener {
   program(simulated::machine& m, simulated::host& at, unsigned number, std::string name,
           int descriptors_max);
 
-  // On the program's thread.
+  // By the program itself.
   void run_task(std::string_view model, const std::function<task<void>()>& body);
   void run_server(handler h, serve_options o);
 
   void about_to_wait() override;
   clock::time_point next_deadline() override;
+  void thread_ends() override;
 
   // --- while it stands still ---
   // Its operations in flight.
@@ -37,26 +39,33 @@ class program final : public simulated::process::listener {
   bool listens = false;  // a server
 
  private:
-  template <class Visit>
-  void each_operation(Visit visit) const;
-  [[nodiscard]] clock::duration started_at(const operation& op) const;
-
-  const std::string name_;
-  simulated::machine& world_;
-  simulated::process os_;
-  serve_stop stop_;
-  std::string failure_;
-  engine* on_ = nullptr;  // the one that waits
-  bool cancelled_ = false;
-
-  // When the engine had started how many operations: an operation's tag is its number, cut to 16
+  // When an engine had started how many operations: an operation's tag is its number, cut to 16
   // bits, so that this tells since when it waits, and the engine pays nothing for it. For one that
   // 65,535 later ones have passed it tells too late a time.
   struct mark {
     std::uint64_t started;
     clock::duration when;
   };
-  std::deque<mark> marks_;
+  // A thread that waits, and the engine that it runs.
+  struct waiter {
+    const thread_state* thread;
+    engine* on = nullptr;
+    std::deque<mark> marks;
+
+    void mark_now(clock::duration when);
+    [[nodiscard]] clock::duration started_at(const operation& op) const;
+  };
+  waiter& this_waiter();
+  template <class Visit>
+  static void each_operation(const engine& of, Visit visit);
+
+  const std::string name_;
+  simulated::machine& world_;
+  simulated::process os_;
+  serve_stop stop_;
+  std::string failure_;
+  std::vector<waiter> waiters_;
+  bool cancelled_ = false;
 };
 
 }  // namespace iolite::simulate

@@ -77,6 +77,7 @@ struct world::state {
     machine.turns.start([this, &p, own = std::move(body)] {
       if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
       own(p);
+      p.os().end_threads();
       p.over = true;
     });
   }
@@ -239,6 +240,8 @@ report world::run_until(const std::function<bool()>& holds, clock::duration at_m
   state& s = *state_;
   return s.tell(s.go_on(deadline_after(s.machine.time.now(), at_most), holds, ending::holds));
 }
+
+bool world::step() { return state_->machine.turns.step(); }
 
 clock::duration world::elapsed() const noexcept { return state_->machine.time.elapsed(); }
 

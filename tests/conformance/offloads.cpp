@@ -1,10 +1,8 @@
 // Blocking calls on helper threads: their values, exceptions, and the line they wait in.
 #include "support/engine_test.hpp"
 
-#include <condition_variable>
-#include <mutex>
+#include <atomic>
 #include <stdexcept>
-#include <thread>
 
 namespace iolite_test {
 namespace {
@@ -60,13 +58,13 @@ TEST_P(engine, offload_throws_what_the_call_threw) {
 
 TEST_P(engine, offload_runs_elsewhere_unless_the_engine_blocks) {
   struct body {
-    static task<std::thread::id> check() {
-      const auto r = co_await offload([] { return std::this_thread::get_id(); });
-      co_return r.value_or(std::thread::id());
+    static task<int> check() {
+      const auto r = co_await offload([] { return system_of_test().gettid(); });
+      co_return r.value_or(-1);
     }
   };
-  const std::thread::id where = run(body::check());
-  EXPECT_EQ(where == std::this_thread::get_id(), traits().blocking);
+  const int where = run(body::check());
+  EXPECT_EQ(where == system_of_test().gettid(), traits().blocking);
 }
 
 TEST_P(engine, a_hundred_offloads_share_few_helpers) {
@@ -82,7 +80,7 @@ TEST_P(engine, a_hundred_offloads_share_few_helpers) {
         int most = s.most;
         while (now > most && !s.most.compare_exchange_weak(most, now)) {
         }
-        std::this_thread::yield();
+        system_of_test().sched_yield();
         --s.running;
       });
       if (r) ++s.done;
@@ -105,27 +103,16 @@ TEST_P(engine, a_hundred_offloads_share_few_helpers) {
 TEST_P(engine, an_offload_in_line_can_be_cancelled) {
   if (traits().blocking) GTEST_SKIP() << "there is no line: the call runs where it stands";
   struct gate {
-    std::mutex lock;
-    std::condition_variable changed;
-    unsigned inside = 0;
-    bool open = false;
+    counter inside;
+    counter open;
     std::atomic<bool> ran = false;
 
     void pass() {
-      std::unique_lock hold(lock);
-      ++inside;
-      changed.notify_all();
-      changed.wait(hold, [this] { return open; });
+      inside.add_one();
+      open.await(1);
     }
-    void await_full() {
-      std::unique_lock hold(lock);
-      changed.wait(hold, [this] { return inside == offload_threads_max; });
-    }
-    void release() {
-      const std::lock_guard hold(lock);
-      open = true;
-      changed.notify_all();
-    }
+    void await_full() { inside.await(offload_threads_max); }
+    void release() { open.add_one(); }
   };
   struct bodies {
     static task<> held(gate& g) {
@@ -162,7 +149,7 @@ TEST_P(engine, the_loop_goes_on_while_a_call_is_offloaded) {
   struct bodies {
     static task<> slow(std::atomic<bool>& go, bool& done) {
       const auto r = co_await offload([&go] {
-        while (!go) std::this_thread::yield();
+        while (!go) system_of_test().sched_yield();
       });
       done = r.has_value();
     }
@@ -193,7 +180,7 @@ TEST_P(engine, offloads_from_two_engines_at_once) {
     }
   };
   int there = 0;
-  std::thread other([&] { there = another()->run(bodies::sum()); });
+  other_thread other([&] { there = another()->run(bodies::sum()); });
   const int here_sum = run(bodies::sum());
   other.join();
   EXPECT_EQ(here_sum, 300 * 299 / 2);

@@ -113,12 +113,14 @@ TEST(simulated_report, what_is_not_simulated_is_refused_in_words) {
   w.run(h, "posix_aio", bodies::nothing);
   w.run(h, "epoll/pool", bodies::nothing);
   w.run(h, "nonsense", bodies::nothing);
-  w.serve(h, give_back, {.model = "blocking"});
+  w.serve(h, give_back, {.model = "blocking/shared"});
+  w.serve(h, give_back, {.model = "poll/prefork"});
   const auto r = w.finish();
-  ASSERT_EQ(r.failures.size(), 4U);
+  ASSERT_EQ(r.failures.size(), 5U);
   EXPECT_TRUE(has(r.failures[0], "'posix_aio' is not simulated"));
   EXPECT_TRUE(has(r.failures[1], "'pool' is not simulated"));
   EXPECT_TRUE(has(r.failures[3], "one client at a time"));
+  EXPECT_TRUE(has(r.failures[4], "'prefork' is not simulated"));
 }
 
 TEST(simulated_report, a_world_that_was_never_run_ends_quietly) {
@@ -140,6 +142,41 @@ TEST(simulated_report, conditions_and_lengths_end_a_run_that_goes_on_later) {
   EXPECT_EQ(w.run_until([] { return false; }, 1ms).how, simulate::ending::time_is_up);
   const auto r = w.finish();
   EXPECT_TRUE(r.ok()) << r.to_string();
+}
+
+TEST(simulated_report, steps_are_one_event_or_one_turn) {
+  simulate::world w(1);
+  const auto server = w.add_host("server"), client = w.add_host("client");
+  w.serve(server, give_back, {.listen = {server.at(7000)}});
+  bool over = false;
+  struct talker {
+    static task<> talk_and_say(std::string to, bool& said) {
+      co_await talk(std::move(to), 100, 3);
+      said = true;
+    }
+  };
+  w.run(client, "epoll", [&] { return talker::talk_and_say(server.at(7000), over); });
+  int steps = 0, moments = 0;
+  for (clock::duration before{}; !over && w.step(); ++steps, before = w.elapsed()) {
+    ASSERT_GE(w.elapsed(), before);
+    moments += w.elapsed() > before ? 1 : 0;
+    ASSERT_LT(steps, 10'000);
+  }
+  EXPECT_TRUE(over);
+  EXPECT_GT(steps, 20);
+  EXPECT_GT(moments, 10);
+  const auto r = w.finish();
+  EXPECT_TRUE(r.ok()) << r.to_string();
+}
+
+TEST(simulated_report, there_is_no_step_where_nothing_can_happen) {
+  simulate::world w(1);
+  event never_set;
+  w.run(w.add_host("a"), "epoll", [&] { return bodies::wait_for_event(never_set); });
+  int steps = 0;
+  while (w.step()) ASSERT_LT(++steps, 1'000);
+  EXPECT_GT(steps, 0);
+  EXPECT_EQ(w.finish().how, simulate::ending::dead_lock);
 }
 
 TEST(simulated_report, connecting_fails_as_it_does_in_a_network) {

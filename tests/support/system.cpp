@@ -3,6 +3,8 @@
 
 #include "kernel/simulated/process.hpp"
 
+#include <atomic>
+#include <limits>
 #include <utility>
 
 namespace iolite_test {
@@ -16,6 +18,7 @@ struct simulated_system::state {
   explicit state(std::uint64_t seed)
       : world(seed), host(world.net.add("test")), process(world, host, 1, 4096) {}
   ~state() {
+    process.end_threads();
     process.files().clear();
     world.end();
   }
@@ -43,25 +46,25 @@ int simulated_descriptors() noexcept {
   return n;
 }
 
-other_thread::other_thread(std::function<void()> body) {
-  if (!current) {
-    real_ = std::thread(std::move(body));
-    return;
-  }
-  over_ = std::make_shared<bool>(false);
-  current->state_->world.turns.start([own = std::move(body), over = over_] {
-    own();
-    *over = true;
-  });
-}
+other_thread::other_thread(std::function<void()> body) : it_(system_of_test(), std::move(body)) {}
 
 void other_thread::join() {
-  if (real_.joinable()) real_.join();
-  if (!over_) return;
-  current->state_->world.turns.wait(nullptr, iolite::never, [this] { return *over_; });
-  over_.reset();
+  if (it_.is_joinable()) it_.join();
 }
 
 other_thread::~other_thread() { join(); }
+
+void counter::add_one() noexcept {
+  std::atomic_ref(count_).fetch_add(1);
+  system_of_test().futex_wake(&count_, std::numeric_limits<int>::max());
+}
+
+void counter::await(std::uint32_t many) noexcept {
+  for (;;) {
+    const std::uint32_t now = std::atomic_ref(count_).load();
+    if (now >= many) return;
+    system_of_test().futex_wait(&count_, now, nullptr);
+  }
+}
 
 }  // namespace iolite_test

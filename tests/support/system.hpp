@@ -1,14 +1,11 @@
 // The kernel a test runs on: the real one, or a simulated one with a seed. The plain sockets of the
 // other side are on the same.
 #pragma once
+#include "kernel/thread.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <thread>
-
-namespace iolite {
-class kernel;
-}
 
 namespace iolite_test {
 
@@ -28,12 +25,11 @@ class simulated_system {
  private:
   friend iolite::kernel& system_of_test() noexcept;
   friend int simulated_descriptors() noexcept;
-  friend class other_thread;
   struct state;
   std::unique_ptr<state> state_;
 };
 
-// A thread for the other side: std::thread, or one that takes turns in the simulated world.
+// A thread for the other side: of the system, or one that takes turns in the simulated world.
 class other_thread {
  public:
   explicit other_thread(std::function<void()> body);
@@ -43,8 +39,18 @@ class other_thread {
   void join();
 
  private:
-  std::thread real_;
-  std::shared_ptr<bool> over_;  // simulated
+  iolite::os_thread it_;
+};
+
+// Counts what threads do, on the kernel the test runs on.
+class counter {
+ public:
+  void add_one() noexcept;
+  // Until there are `many`.
+  void await(std::uint32_t many) noexcept;
+
+ private:
+  std::uint32_t count_ = 0;
 };
 
 }  // namespace iolite_test

@@ -1,22 +1,19 @@
 // Who runs: the programs of a world take turns, exactly one at a time, and the seed says who is
 // next. A turn ends when its program waits in the kernel.
 //
-// Each program is a thread, and the turn is passed from hand to hand. Not fibers: an engine, the
-// lists of coroutine frames and signals know their thread (thread_local), exceptions in flight are
-// the thread's, and sanitizers and debuggers know threads. The price is some microseconds a turn;
-// it is not paid while one program goes on by itself.
+// Each program is a strand (see strand.hpp), and each thread it starts is one more; all of them run
+// on the thread of the system that made the world.
 //
 // Whoever gives its turn away looks for the next one: first among those that can go on, then time
 // jumps to the next event or the next end of a wait. Where there is none, nothing will ever happen
 // again: that is a dead-lock, and the thread that drives the world is told.
 #pragma once
+#include "kernel/simulated/strand.hpp"
 #include "kernel/simulated/timeline.hpp"
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace iolite::simulated {
@@ -30,8 +27,8 @@ class baton {
   baton& operator=(const baton&) = delete;
   ~baton();
 
-  // A new program: `body` runs on a thread of its own, from its first turn on.
-  void start(std::function<void()> body);
+  // `body` runs on a strand of its own, from its first turn on. Throws std::bad_alloc.
+  void start(std::move_only_function<void()> body);
 
   // Whoever has the turn waits until holds() or `until`; the others run. holds() is asked again
   // when `version` has changed (null: always). `stuck` comes only to the thread that made this.
@@ -44,10 +41,12 @@ class baton {
   void yield() {
     wait(nullptr, time_.now(), [] { return false; });
   }
+  // One event, or one turn of one program; false: nothing can ever happen. For who made this.
+  bool step();
 
   [[nodiscard]] std::size_t running() const noexcept { return live_; }
-  // Is it the calling thread's turn?
-  [[nodiscard]] bool is_mine() const noexcept;
+  // Is it the thread that made this, on which all of them run?
+  [[nodiscard]] bool is_mine() const noexcept { return std::this_thread::get_id() == thread_; }
   // Programs that cannot end are left where they are, for good: so is what they use.
   void abandon() noexcept;
   [[nodiscard]] bool abandoned() const noexcept { return abandoned_; }
@@ -58,31 +57,38 @@ class baton {
     void* of = nullptr;
     const std::uint64_t* version = nullptr;
   };
-  struct actor {
-    std::thread thread;
-    std::thread::id id;
-    std::mutex lock;
-    std::condition_variable came;
-    bool turn = false;
-    bool over = false;
-    bool waits = false;
-    need wants;
+  // Of one that waits, what must be looked at whenever somebody is chosen: close together.
+  struct brief {
+    clock::time_point until;  // time_point::min(): it does not wait
+    const std::uint64_t* version = nullptr;
     std::uint64_t seen = 0;
-    clock::time_point until = never;
+  };
+  struct actor {
+    actor() = default;
+    actor(std::size_t i, std::move_only_function<strand&()> body)
+        : index(i), runs_on(std::move(body)) {}
 
-    void give_turn();
-    void take_turn();
-    [[nodiscard]] bool can_go_on(clock::time_point now);
+    std::size_t index = 0;  // of it in actors_ and briefs_
+    need wants;
+    strand runs_on;
   };
 
   waited wait_for(need wants, clock::time_point until);
+  [[nodiscard]] actor& driver() const noexcept { return *actors_.front(); }
+  void stands_still(const actor& a, need wants, clock::time_point until);
+  [[nodiscard]] bool can_go_on(std::size_t index);
   actor& choose();
-  void live(actor& me, std::function<void()> body);
+  actor* who_can_go_on(clock::time_point& next);
+  void give_turn(actor& from, actor& to);
+  strand& end_of(actor& me);
 
   timeline& time_;
   random_source& random_;
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::vector<std::unique_ptr<actor>> actors_;  // the first is the thread that made this
-  std::vector<actor*> able_;
+  std::vector<brief> briefs_;
+  std::unique_ptr<actor> ended_;  // the last one, which may stand on its stack yet
+  std::vector<std::size_t> able_;
   actor* current_;
   std::size_t live_ = 0;
   bool stuck_ = false;

@@ -29,6 +29,7 @@ struct machine {
   clock::time_point faults_until = never;
   network net;
   baton turns;
+  long threads = 0;  // that processes have started
 
   // Nothing happens any more: what events and closed sockets hold is let go. Before its processes
   // are destroyed.

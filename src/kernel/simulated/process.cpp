@@ -60,7 +60,7 @@ std::span<std::byte> room(const call_args& a) noexcept {
 process::process(machine& world, host& at, unsigned number, int descriptors_max)
     : site_{world, at, number}, files_(descriptors_max) {}
 
-process::~process() = default;
+process::~process() { delete kept; }
 
 clock::time_point process::now() noexcept {
   site_.world.time.pass(clock_cost);
@@ -70,8 +70,8 @@ clock::time_point process::now() noexcept {
 long process::invoke(call c, const call_args& a) noexcept {
   machine& w = site_.world;
   if (!w.turns.is_mine()) {
-    stop("a thread that the simulated world does not know makes a system call: offload(), files, "
-         "child tasks of a blocking engine and placements with threads are not simulated");
+    stop("a thread of the system makes a system call in a simulated world, where all threads are "
+         "simulated ones: scope, offload() and serve() start such");
   }
   w.time.pass(call_cost);
   w.time.run_due();
@@ -109,6 +109,10 @@ long process::perform(call c, const call_args& a) {
   case call::futex_wait:
     return futex(a.as<std::uint32_t*>(0), a.as<std::uint32_t>(1), a.as<const timespec*>(2));
   case call::futex_wake: return ++site_.version, 0;
+  case call::clone:
+  case call::join:
+  case call::detach:
+  case call::gettid: return thread_call(c, a);
   case call::recv:
   case call::send:
   case call::read:
@@ -338,8 +342,7 @@ long process::descriptor_call(call c, const call_args& a) {
     auto& paths = site_.at.paths;
     return paths.erase(a.as<const char*>(0)) > 0 ? 0 : -ENOENT;
   }
-  case call::getpid:
-  case call::gettid: return 100 + static_cast<long>(site_.number);
+  case call::getpid: return pid();
   case call::getppid: return 1;
   case call::getrlimit: {
     auto* const out = a.as<rlimit*>(1);

@@ -7,6 +7,10 @@
 #include "kernel/simulated/descriptors.hpp"
 #include "kernel/simulated/machine.hpp"
 
+namespace iolite {
+struct thread_state;
+}
+
 namespace iolite::simulated {
 
 class epoll_set;
@@ -24,11 +28,17 @@ class process final : public kernel {
   [[nodiscard]] descriptors& files() noexcept { return files_; }
   [[nodiscard]] const descriptors& files() const noexcept { return files_; }
   [[nodiscard]] std::string describe(int fd) const;
-  // Called before each wait. And: when something of this process will want to run again although
-  // nothing happens, for programs that look again and again without saying until when.
+  // The program is over: its helper threads end, and the others are waited for. False: they cannot
+  // end. By who has the turn.
+  bool end_threads();
+
+  // Called by each thread before it waits. And: when something of it will want to run again although
+  // nothing happens, for programs that look again and again without saying until when. And: when one
+  // that the process has started ends.
   struct listener {
     virtual void about_to_wait() {}
     virtual clock::time_point next_deadline() { return never; }
+    virtual void thread_ends() {}
 
    protected:
     ~listener() = default;
@@ -57,6 +67,23 @@ class process final : public kernel {
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
 
+  // --- threads.cpp ---
+  using thread_function = void*(void*);
+  struct thread {
+    explicit thread(long n) noexcept : number(n) {}
+    const long number;
+    const thread_state* state = nullptr;  // since its first turn
+    bool over = false;
+    bool detached = false;
+  };
+  long thread_call(call c, const call_args& a);
+  long start_thread(thread_function* enter, void* argument);
+  void forget(const thread& t) noexcept;
+  [[nodiscard]] long current_thread() const noexcept;
+  [[nodiscard]] long pid() const noexcept { return 100 + static_cast<long>(site_.number); }
+  template <class Holds>
+  bool wait_for_threads(Holds holds);
+
   // --- waits.cpp ---
   long poll(pollfd* fds, std::size_t n, int ms);
   long select(const call_args& a);
@@ -78,6 +105,7 @@ class process final : public kernel {
   descriptors files_;
   // Memory of rings, by its address: it outlives their descriptors.
   std::vector<std::shared_ptr<std::byte[]>> mapped_;
+  std::vector<std::unique_ptr<thread>> threads_;  // but for the first
   listener* told_ = nullptr;
   clock::duration rest_{};  // of the next yield in vain
   std::uint64_t yielded_at_ = 0;  // the version then

@@ -10,13 +10,11 @@ void timeline::at(clock::time_point when, action what) {
   std::push_heap(events_.begin(), events_.end());
 }
 
-void timeline::run_due() {
-  while (!events_.empty() && events_.front().when <= now_) {
-    std::pop_heap(events_.begin(), events_.end());
-    const action what = std::move(events_.back().what);
-    events_.pop_back();
-    what();
-  }
+void timeline::run_next() {
+  std::pop_heap(events_.begin(), events_.end());
+  action what = std::move(events_.back().what);
+  events_.pop_back();
+  what();
 }
 
 }  // namespace iolite::simulated

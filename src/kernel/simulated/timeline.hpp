@@ -13,7 +13,7 @@ namespace iolite::simulated {
 
 class timeline {
  public:
-  using action = std::function<void()>;
+  using action = std::move_only_function<void()>;
 
   explicit timeline(random_source& random) noexcept : random_(random) {}
   timeline(const timeline&) = delete;
@@ -32,7 +32,11 @@ class timeline {
     return events_.empty() ? never : events_.front().when;
   }
   // What is due happens, what it brings about for now included.
-  void run_due();
+  void run_due() {
+    while (next() <= now_) run_next();
+  }
+  // The next event, due or not.
+  void run_next();
   void pass(clock::duration length) noexcept { now_ += length; }
   void jump(clock::time_point to) noexcept { now_ = std::max(now_, to); }
   // Nothing happens any more: what the events hold is let go.

@@ -167,7 +167,7 @@ long process::yield() {
 long process::futex(std::uint32_t* word, std::uint32_t expected, const timespec* t) {
   const auto changed = [&] { return *word != expected; };
   if (changed()) return -EAGAIN;
-  return wait(nullptr, t ? deadline(length_of(*t)) : never, changed);
+  return wait(&site_.version, t ? deadline(length_of(*t)) : never, changed);
 }
 
 }  // namespace iolite::simulated
