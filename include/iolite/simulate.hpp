@@ -13,8 +13,8 @@
 // touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
 // turns; what they share with each other needs no lock.
 //
-// Models: nonblocking, select, poll, epoll, blocking and io_uring, placement `shared`. Not yet
-// simulated: signal, posix_aio; other placements; files, offload(), child tasks on `blocking`. A
+// Models: nonblocking, select, poll, epoll, signal, blocking and io_uring, placement `shared`. Not
+// yet simulated: posix_aio; other placements; files, offload(), child tasks on `blocking`. A
 // program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
@@ -50,6 +50,7 @@ struct faults {
   double split = 0;  // a segment is cut in two
   double delay = 0;  // a segment takes up to delay_max longer
   double stall = 0;  // a program stands still for up to stall_max after a wait
+  double signal_overflow = 0;  // a signal of a file finds its queue full: SIGIO comes instead
   clock::duration delay_max = std::chrono::milliseconds(200);
   clock::duration stall_max = std::chrono::milliseconds(20);
 
@@ -65,6 +66,7 @@ struct options {
   clock::duration faults_for = std::chrono::minutes(1);
   clock::duration ends_within = std::chrono::hours(1);
   int descriptors_max = 1024;  // of each process
+  std::size_t signals_max = 1024;  // that are queued for each process: RLIMIT_SIGPENDING
   std::size_t send_buffer = 262'144;  // of TCP sockets that do not set theirs, in bytes
   std::size_t receive_buffer = 131'072;
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text

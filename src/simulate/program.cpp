@@ -12,14 +12,14 @@
 namespace iolite::simulate {
 namespace {
 
-constexpr std::array<std::string_view, 6> simulated_engines = {
-    "nonblocking", "select", "poll", "epoll", "blocking", "io_uring"};
+constexpr std::array<std::string_view, 7> simulated_engines = {
+    "nonblocking", "select", "poll", "epoll", "signal", "blocking", "io_uring"};
 
 // Empty where it can be simulated.
 std::string why_not(std::string_view engine, std::string_view placement, bool serves) {
   if (std::ranges::find(simulated_engines, engine) == simulated_engines.end()) {
     return "the engine '" + std::string(engine) +
-           "' is not simulated; there are nonblocking select poll epoll blocking io_uring";
+           "' is not simulated; there are nonblocking select poll epoll signal blocking io_uring";
   }
   if (!placement.empty() && placement != "shared") {
     return "the placement '" + std::string(placement) + "' is not simulated; there is shared";

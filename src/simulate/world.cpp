@@ -28,6 +28,7 @@ simulated::fault_rates rates_of(const faults& f) {
   set(fault_kind::split, f.split);
   set(fault_kind::delay, f.delay);
   set(fault_kind::stall, f.stall);
+  set(fault_kind::signal_overflow, f.signal_overflow);
   out.delay_max = f.delay_max;
   out.stall_max = f.stall_max;
   return out;
@@ -44,7 +45,8 @@ faults faults::some() noexcept {
           .abort_accept = 0.05,
           .split = 0.3,
           .delay = 0.02,
-          .stall = 0.01};
+          .stall = 0.01,
+          .signal_overflow = 0.02};
 }
 
 std::string host::at(std::uint16_t port) const { return ip_ + ":" + std::to_string(port); }
@@ -68,6 +70,7 @@ struct world::state {
     if (name.empty()) name = h.name;
     const auto number = static_cast<unsigned>(programs.size());
     programs.push_back(std::make_unique<program>(machine, h, number, name, wanted.descriptors_max));
+    programs.back()->os().where().signals.queue_max = wanted.signals_max;
     return *programs.back();
   }
   template <class Body>

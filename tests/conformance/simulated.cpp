@@ -13,7 +13,7 @@ constexpr int seeds = 3;
 
 std::vector<std::string> simulated_engines() {
   std::vector<std::string> out;
-  for (const char* name : {"select", "poll", "epoll", "nonblocking", "io_uring"}) {
+  for (const char* name : {"select", "poll", "epoll", "signal", "nonblocking", "io_uring"}) {
     for (int seed = 1; seed <= seeds; ++seed) {
       out.push_back(std::string(name) + "_simulated_" + std::to_string(seed));
     }

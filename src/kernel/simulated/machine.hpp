@@ -3,6 +3,7 @@
 #include "kernel/simulated/baton.hpp"
 #include "kernel/simulated/network.hpp"
 #include "kernel/simulated/random.hpp"
+#include "kernel/simulated/signals.hpp"
 #include "kernel/simulated/timeline.hpp"
 #include "kernel/simulated/trace.hpp"
 
@@ -48,10 +49,15 @@ struct machine {
 // Where a file belongs to: a process on a host. `version` changes whenever one of its files does,
 // so that waits know when to look again.
 struct site {
+  site(machine& m, host& h, unsigned n) : world(m), at(h), number(n), signals(100 + int(n)) {}
   machine& world;
   host& at;
-  unsigned number = 0;
+  const unsigned number;
   std::uint64_t version = 0;
+  signal_table signals;
 };
+
+// A program or the library has done what no run can go on after.
+[[noreturn]] void stop(const char* why) noexcept;
 
 }  // namespace iolite::simulated

@@ -50,15 +50,15 @@ std::span<std::byte> room(const call_args& a) noexcept {
   return {a.as<std::byte*>(1), a.as<std::size_t>(2)};
 }
 
-[[noreturn]] void stop(const char* why) noexcept {
+}  // namespace
+
+void stop(const char* why) noexcept {
   std::fprintf(stderr, "iolite: %s\n", why);  // tidy: allow output, the program ends here
   std::abort();
 }
 
-}  // namespace
-
 process::process(machine& world, host& at, unsigned number, int descriptors_max)
-    : site_{world, at, number}, files_(descriptors_max) {}
+    : site_(world, at, number), files_(descriptors_max) {}
 
 process::~process() = default;
 
@@ -258,10 +258,12 @@ long process::transfer(call c, const call_args& a) {
   const int flags = on_socket ? a.as<int>(3) : 0;
   const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
   if (s && wrong(fault_kind::interrupt)) return -EINTR;
-  return until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
+  const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
     if (!in) return f->write(room(a));
     return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
   });
+  if (r == -EPIPE && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
+  return r;
 }
 
 // --- descriptors, and the rest ---
@@ -284,8 +286,13 @@ long process::control(int fd, int command, long argument) {
   switch (command) {
   case F_GETFL: return f->status_flags;
   case F_SETFL:
-    f->status_flags = (f->status_flags & O_ACCMODE) | (static_cast<int>(argument) & O_NONBLOCK);
-    return 0;
+    f->status_flags =
+        (f->status_flags & (O_ACCMODE | O_ASYNC)) | (static_cast<int>(argument) & O_NONBLOCK);
+    return f->set_async((argument & O_ASYNC) != 0, fd);
+  case F_SETOWN_EX:
+  case F_GETOWN_EX:
+  case F_SETSIG:
+  case F_GETSIG: return own(*f, command, argument);
   case F_GETFD: return files_[fd].close_on_exec ? FD_CLOEXEC : 0;
   case F_SETFD: return files_[fd].close_on_exec = (argument & FD_CLOEXEC) != 0, 0;
   case F_DUPFD:
@@ -293,6 +300,33 @@ long process::control(int fd, int command, long argument) {
     return files_.add(f, command == F_DUPFD_CLOEXEC, static_cast<int>(argument));
   default: return -EINVAL;
   }
+}
+
+rlim_t process::limit_of(int resource) const noexcept {
+  switch (resource) {
+  case RLIMIT_NOFILE: return static_cast<rlim_t>(files_.limit());
+  case RLIMIT_SIGPENDING: return site_.signals.queue_max;
+  default: return RLIM_INFINITY;
+  }
+}
+
+// Who gets a file's signals, and which.
+long process::own(file& f, int command, long argument) {
+  auto* const who = reinterpret_cast<f_owner_ex*>(argument);
+  switch (command) {
+  case F_SETSIG:
+    if (argument < 0 || argument >= NSIG) return -EINVAL;
+    return f.owner.number = static_cast<int>(argument), 0;
+  case F_GETSIG: return f.owner.number;
+  case F_GETOWN_EX: return *who = {static_cast<__pid_type>(f.owner.type), f.owner.id}, 0;
+  default: break;
+  }
+  if (who->type < F_OWNER_TID || who->type > F_OWNER_PGRP) return -EINVAL;
+  static_cast<void>(site_.signals.thread_id());  // from now on it is known
+  if (who->pid != 0 && !site_.signals.knows(who->pid)) return -ESRCH;
+  f.owner.type = who->type;
+  f.owner.id = who->pid;
+  return 0;
 }
 
 // Memory is memory; that of a ring is the ring's.
@@ -338,19 +372,22 @@ long process::descriptor_call(call c, const call_args& a) {
     auto& paths = site_.at.paths;
     return paths.erase(a.as<const char*>(0)) > 0 ? 0 : -ENOENT;
   }
-  case call::getpid:
-  case call::gettid: return 100 + static_cast<long>(site_.number);
+  case call::getpid: return 100 + static_cast<long>(site_.number);
+  case call::gettid: return site_.signals.thread_id();
   case call::getppid: return 1;
   case call::getrlimit: {
     auto* const out = a.as<rlimit*>(1);
-    out->rlim_cur = out->rlim_max =
-        a.as<int>(0) == RLIMIT_NOFILE ? static_cast<rlim_t>(files_.limit()) : RLIM_INFINITY;
+    out->rlim_cur = out->rlim_max = limit_of(a.as<int>(0));
     return 0;
   }
-  // No signal comes here.
   case call::sigprocmask:
-  case call::sigaction: return 0;
-  case call::sigtimedwait: return -EAGAIN;
+    return site_.signals.mask(a.as<int>(0), a.as<const sigset_t*>(1), a.as<sigset_t*>(2));
+  case call::sigaction:
+    return site_.signals.action(a.as<int>(0), a.as<const struct sigaction*>(1),
+                                a.as<struct sigaction*>(2));
+  case call::sigtimedwait:
+    return wait_for_signal(*a.as<const sigset_t*>(0), a.as<siginfo_t*>(1),
+                           a.as<const timespec*>(2));
   case call::mmap: return map(a);
   case call::munmap: return unmap(a);
   default: return -ENOSYS;

@@ -7,6 +7,8 @@
 #include "kernel/simulated/descriptors.hpp"
 #include "kernel/simulated/machine.hpp"
 
+#include <sys/resource.h>
+
 namespace iolite::simulated {
 
 class epoll_set;
@@ -51,6 +53,8 @@ class process final : public kernel {
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
   long connect(int fd, const sockaddr* to, socklen_t bytes);
   long control(int fd, int command, long argument);
+  long own(file& f, int command, long argument);
+  [[nodiscard]] rlim_t limit_of(int resource) const noexcept;
   long map(const call_args& a);
   long unmap(const call_args& a);
   [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
@@ -64,6 +68,7 @@ class process final : public kernel {
   long epoll_wait(int ep, epoll_event* out, int most, int ms);
   long ring_setup(unsigned entries, io_uring_params* p);
   long ring_enter(const call_args& a);
+  long wait_for_signal(const sigset_t& set, siginfo_t* out, const timespec* t);
   long sleep(const timespec* t);
   long yield();
   long futex(std::uint32_t* word, std::uint32_t expected, const timespec* t);

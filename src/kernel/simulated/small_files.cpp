@@ -75,7 +75,8 @@ void pipe_end::closed() {
   const auto other = other_.lock();
   if (!other) return;
   other->other_.reset();
-  other->changed(POLLIN | POLLOUT | POLLERR | POLLHUP);
+  other->changed_by_us(POLLIN | POLLOUT | POLLERR | POLLHUP);
+  other->changed(other->reads_ ? POLLIN : POLLOUT);
   other_.reset();
 }
 

@@ -29,6 +29,7 @@ class pipe_end final : public file {
   long read(std::span<std::byte> into) override;
   long write(std::span<const std::byte> from) override;
   void closed() override;
+  [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   [[nodiscard]] std::string describe() const override {
     return reads_ ? "pipe (reading end)" : "pipe (writing end)";
   }

@@ -218,7 +218,7 @@ int socket_file::shutdown(int how) {
     close_listener();
     leave_names();
     stage_ = stage::fresh;
-    changed(POLLIN | POLLHUP);
+    changed_by_us(POLLIN | POLLHUP);
     return 0;
   }
   if (stage_ != stage::connected) return is_unix() ? 0 : -ENOTCONN;
@@ -231,8 +231,8 @@ int socket_file::shutdown(int how) {
     if (is_unix() && other) other->end_arrives();
     else if (!is_unix()) transmit();
   }
-  changed(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
-  if (is_unix() && other) other->changed(POLLOUT | POLLIN | POLLHUP);
+  changed_by_us(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+  if (is_unix() && other) other->changed_by_us(POLLOUT | POLLIN | POLLHUP);
   return 0;
 }
 
@@ -261,9 +261,9 @@ void socket_file::closed() {
     stage_ = stage::failed;
     if (!other) return;
     if (!received_.empty()) other->error_ = ECONNRESET;
-    other->no_more_out_ = true;
-    other->end_arrives();
-    other->changed(POLLIN | POLLOUT | POLLERR | POLLHUP);
+    other->no_more_out_ = other->no_more_in_ = other->end_received_ = true;
+    other->changed_by_us(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+    other->changed(POLLHUP);
     return;
   }
   if (linger_seconds_ == 0 || !received_.empty()) return send_reset();

@@ -25,6 +25,7 @@ class socket_file final : public file {
   [[nodiscard]] short readiness() const override;
   [[nodiscard]] std::string describe() const override;
   [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
+  [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   void closed() override;
   long read(std::span<std::byte> into) override { return receive(into, false); }
   long write(std::span<const std::byte> from) override { return send(from); }
@@ -61,6 +62,8 @@ class socket_file final : public file {
   };
   using shared = std::shared_ptr<socket_file>;
 
+  // Between unix sockets, only after a send that found no room: unix_poll() in Linux tells nobody.
+  bool tells_of_room() override { return !is_unix() || std::exchange(send_found_none_, false); }
   [[nodiscard]] shared self() { return std::static_pointer_cast<socket_file>(shared_from_this()); }
   [[nodiscard]] bool is_unix() const noexcept { return domain_ == AF_UNIX; }
   [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
@@ -129,6 +132,7 @@ class socket_file final : public file {
   byte_queue received_;
   std::size_t hidden_ = 0;  // at the end of received_: not yet there for who asks
   bool choked_ = false;  // no room for the moment
+  bool send_found_none_ = false;
   bool closed_ = false;  // no descriptor is left: it goes on until all is sent
   std::uint64_t number_ = 0;  // among those that go on; 0: it does not
 

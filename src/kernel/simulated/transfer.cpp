@@ -52,6 +52,7 @@ long socket_file::send(std::span<const std::byte> from) {
   const std::size_t room = all - std::min(all, held());
   if (room > 0 && wrong(fault_kind::again)) choke();
   wants_room_ = wants_room_ || room < from.size() || choked_;
+  send_found_none_ = send_found_none_ || room < from.size() || choked_;
   if (room == 0 || choked_) return -EAGAIN;
   std::size_t n = std::min(room, from.size());
   if (n > 1 && wrong(fault_kind::short_send)) n = world().random.from_one_to(n - 1);

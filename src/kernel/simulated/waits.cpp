@@ -145,6 +145,20 @@ long process::ring_enter(const call_args& a) {
   return r == 0 || complete == 0 ? 0 : r == -ETIMEDOUT ? -ETIME : r;
 }
 
+// A thread of its own: the signals are this one's.
+long process::wait_for_signal(const sigset_t& set, siginfo_t* out, const timespec* t) {
+  if (t && (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec > 999'999'999)) return -EINVAL;
+  int number = site_.signals.take(set, out);
+  if (number != 0 || (t && length_of(*t) == clock::duration::zero())) {
+    return number != 0 ? number : -EAGAIN;
+  }
+  const int me = site_.signals.thread_id();
+  const auto look = [&] { return site_.signals.is_waiting(me, set); };
+  const long r = wait(&site_.version, t ? deadline(length_of(*t)) : never, look);
+  if (r == 0) number = site_.signals.take(set, out);
+  return r == 0 ? number : r == -ETIMEDOUT ? -EAGAIN : r;
+}
+
 long process::sleep(const timespec* t) {
   if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec > 999'999'999) return -EINVAL;
   const long r = wait(nullptr, deadline(length_of(*t)), [] { return false; });

@@ -1,0 +1,23 @@
+// See file.hpp: files that send signals. fcntl(2), "Signals".
+#include "kernel/simulated/file.hpp"
+
+namespace iolite::simulated {
+
+long file::set_async(bool on, int fd) {
+  if (!sends_signals() || on == is_async()) return 0;  // ignored, without a word
+  status_flags = on ? status_flags | O_ASYNC : status_flags & ~O_ASYNC;
+  owner.fd = fd;
+  return 0;
+}
+
+void file::tell_owner(short bits) {
+  int reason = POLL_OUT;
+  if ((bits & POLLERR) != 0) reason = POLL_ERR;
+  else if ((bits & POLLHUP) != 0) reason = POLL_HUP;
+  else if ((bits & POLLIN) != 0) reason = POLL_IN;
+  else if (!tells_of_room()) return;
+  const bool full = world().goes_wrong(fault_kind::signal_overflow, site_.number);
+  site_.signals.from_file(owner.id, owner.number, owner.fd, reason, full);
+}
+
+}  // namespace iolite::simulated
