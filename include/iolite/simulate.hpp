@@ -14,8 +14,8 @@
 // turns; what they share with each other needs no lock.
 //
 // Models: nonblocking, select, poll, epoll, signal, blocking and io_uring, placement `shared`. Not
-// yet simulated: posix_aio; other placements; files, offload(), child tasks on `blocking`. A
-// program that tries is told so.
+// yet simulated: posix_aio; other placements; offload(), which most engines need for files; child
+// tasks on `blocking`. A program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
 #include "iolite/serve.hpp"
@@ -37,8 +37,8 @@ struct link {
   clock::duration latency_max = std::chrono::milliseconds(1);
 };
 
-// What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset` are what a
-// kernel may do to any program at any time.
+// What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset` and
+// `disk_error` are what a kernel may do to any program at any time.
 struct faults {
   double short_receive = 0;  // a receive gives a part of what is there
   double short_send = 0;  // a send takes a part
@@ -50,11 +50,13 @@ struct faults {
   double split = 0;  // a segment is cut in two
   double delay = 0;  // a segment takes up to delay_max longer
   double stall = 0;  // a program stands still for up to stall_max after a wait
+  double short_file = 0;  // a read or write of a file moves a part
+  double disk_error = 0;  // EIO: from reads, writes and syncs of files
   double signal_overflow = 0;  // a signal of a file finds its queue full: SIGIO comes instead
   clock::duration delay_max = std::chrono::milliseconds(200);
   clock::duration stall_max = std::chrono::milliseconds(20);
 
-  // Everything but `reset`, often enough that a short run meets it.
+  // Everything but `reset` and `disk_error`, often enough that a short run meets it.
   [[nodiscard]] static faults some() noexcept;
 };
 
@@ -69,6 +71,8 @@ struct options {
   std::size_t signals_max = 1024;  // that are queued for each process: RLIMIT_SIGPENDING
   std::size_t send_buffer = 262'144;  // of TCP sockets that do not set theirs, in bytes
   std::size_t receive_buffer = 131'072;
+  std::uint64_t disk_bytes = 1U << 30;  // of each host: what finds no room is ENOSPC
+  clock::duration sync_max = std::chrono::milliseconds(10);  // an fsync takes so long at most
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
 };
 

@@ -28,6 +28,8 @@ simulated::fault_rates rates_of(const faults& f) {
   set(fault_kind::split, f.split);
   set(fault_kind::delay, f.delay);
   set(fault_kind::stall, f.stall);
+  set(fault_kind::short_file, f.short_file);
+  set(fault_kind::disk_error, f.disk_error);
   set(fault_kind::signal_overflow, f.signal_overflow);
   out.delay_max = f.delay_max;
   out.stall_max = f.stall_max;
@@ -46,6 +48,7 @@ faults faults::some() noexcept {
           .split = 0.3,
           .delay = 0.02,
           .stall = 0.01,
+          .short_file = 0.2,
           .signal_overflow = 0.02};
 }
 
@@ -172,6 +175,8 @@ host world::add_host(std::string_view name) {
   a.family = AF_INET;
   a.ip = {10, 0, 0, static_cast<std::uint8_t>(index + 1)};
   h.addresses.push_back(a);
+  h.storage.set_size(state_->wanted.disk_bytes);
+  h.sync_max = state_->wanted.sync_max;
   return {index, "10.0.0." + std::to_string(index + 1)};
 }
 

@@ -8,13 +8,6 @@ namespace {
 
 using namespace iolite;
 
-std::uint64_t count(const simulate::report& r, std::string_view fault) {
-  for (const auto& [name, n] : r.faults) {
-    if (name == fault) return n;
-  }
-  return 0;
-}
-
 simulate::report signal_world(std::uint64_t seed, const simulate::options& o) {
   simulate::world w(seed, o);
   const auto server = w.add_host("server"), client = w.add_host("client");

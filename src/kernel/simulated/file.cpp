@@ -1,7 +1,15 @@
 // See file.hpp: files that send signals. fcntl(2), "Signals".
 #include "kernel/simulated/file.hpp"
 
+#include <sys/stat.h>
+
 namespace iolite::simulated {
+
+void file::about(struct stat& out) const {
+  out.st_mode = 0600;
+  out.st_nlink = 1;
+  out.st_blksize = 4096;
+}
 
 long file::set_async(bool on, int fd) {
   if (!sends_signals() || on == is_async()) return 0;  // ignored, without a word

@@ -12,6 +12,8 @@
 #include <span>
 #include <vector>
 
+struct stat;
+
 namespace iolite::simulated {
 
 // Told when a file it watches may have become ready: an epoll set.
@@ -34,6 +36,12 @@ class file : public std::enable_shared_from_this<file> {
   [[nodiscard]] virtual short readiness() const = 0;
   virtual long read(std::span<std::byte>) { return -EINVAL; }
   virtual long write(std::span<const std::byte>) { return -EINVAL; }
+  // At a place of its own: only files of a disk have places. pread(2), pwrite(2).
+  virtual long read_at(std::span<std::byte>, std::uint64_t) { return -ESPIPE; }
+  virtual long write_at(std::span<const std::byte>, std::uint64_t) { return -ESPIPE; }
+  virtual long sync() { return -EINVAL; }
+  virtual void about(struct stat& out) const;  // fstat(2)
+  [[nodiscard]] virtual bool is_regular() const noexcept { return false; }
   [[nodiscard]] virtual bool can_be_watched() const noexcept { return true; }
   // select(2), "Bugs": of some files it is said that they are readable, and then nothing is there.
   [[nodiscard]] virtual bool may_seem_ready() const noexcept { return false; }

@@ -3,6 +3,7 @@
 #pragma once
 #include "iolite/clock.hpp"
 #include "kernel/simulated/address.hpp"
+#include "kernel/simulated/disk.hpp"
 #include "kernel/simulated/random.hpp"
 
 #include <map>
@@ -21,6 +22,8 @@ struct host {
   std::map<std::uint16_t, std::vector<socket_file*>> ports;
   // Unix sockets by path; null: the file was left behind.
   std::map<std::string, socket_file*> paths;
+  disk storage;
+  clock::duration sync_max = std::chrono::milliseconds(10);  // fsync(2) takes so long at most
 
   [[nodiscard]] bool owns(const address& a) const noexcept;
 };

@@ -38,6 +38,12 @@ bool is_on_descriptor(call c) noexcept {
   case call::fcntl:
   case call::dup:
   case call::dup3:
+  case call::pread:
+  case call::pwrite:
+  case call::fsync:
+  case call::fstat:
+  case call::sendfile:
+  case call::splice:
   case call::epoll_ctl:
   case call::epoll_wait:
   case call::io_uring_enter:
@@ -125,6 +131,14 @@ long process::perform(call c, const call_args& a) {
   case call::setsockopt:
   case call::getsockopt:
   case call::ioctl: return socket_call(c, a);
+  case call::open:
+  case call::unlink:
+  case call::pread:
+  case call::pwrite:
+  case call::fsync:
+  case call::fstat:
+  case call::sendfile:
+  case call::splice: return file_call(c, a);
   default: return descriptor_call(c, a);
   }
 }
@@ -194,21 +208,6 @@ long process::new_pair(int domain, int type, int* two) {
     two[i] = files_.add(ends[i], (type & SOCK_CLOEXEC) != 0);
   }
   return 0;
-}
-
-template <class Attempt>
-long process::until_ready(const std::shared_ptr<file>& f, short bits, bool wait_for_it,
-                          Attempt attempt) {
-  const clock::duration limit = bits == POLLIN ? f->receives_for : f->sends_for;
-  const auto until = limit == clock::duration::zero() ? never : deadline(limit);
-  for (;;) {
-    const long r = attempt();
-    if (r != -EAGAIN || !wait_for_it) return r;
-    const short ends = POLLERR | POLLHUP;
-    const long w =
-        wait(&site_.version, until, [&] { return (f->readiness() & (bits | ends)) != 0; });
-    if (w < 0) return w == -ETIMEDOUT ? -EAGAIN : w;
-  }
 }
 
 long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
@@ -283,11 +282,11 @@ long process::new_pipe(int* two, int flags) {
 long process::control(int fd, int command, long argument) {
   const auto f = files_.share(fd);
   if (!f) return -EBADF;
+  constexpr int changeable = O_NONBLOCK | O_APPEND;
   switch (command) {
   case F_GETFL: return f->status_flags;
   case F_SETFL:
-    f->status_flags =
-        (f->status_flags & (O_ACCMODE | O_ASYNC)) | (static_cast<int>(argument) & O_NONBLOCK);
+    f->status_flags = (f->status_flags & ~changeable) | (static_cast<int>(argument) & changeable);
     return f->set_async((argument & O_ASYNC) != 0, fd);
   case F_SETOWN_EX:
   case F_GETOWN_EX:
@@ -367,10 +366,6 @@ long process::descriptor_call(call c, const call_args& a) {
         std::make_shared<event_file>(site_, a.as<unsigned>(0), (flags & EFD_SEMAPHORE) != 0);
     f->status_flags = O_RDWR | (flags & EFD_NONBLOCK);
     return files_.add(f, (flags & EFD_CLOEXEC) != 0);
-  }
-  case call::unlink: {
-    auto& paths = site_.at.paths;
-    return paths.erase(a.as<const char*>(0)) > 0 ? 0 : -ENOENT;
   }
   case call::getpid: return 100 + static_cast<long>(site_.number);
   case call::gettid: return site_.signals.thread_id();

@@ -52,14 +52,22 @@ class process final : public kernel {
   long new_pipe(int* two, int flags);
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
   long connect(int fd, const sockaddr* to, socklen_t bytes);
+  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   long control(int fd, int command, long argument);
   long own(file& f, int command, long argument);
   [[nodiscard]] rlim_t limit_of(int resource) const noexcept;
   long map(const call_args& a);
   long unmap(const call_args& a);
-  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
+
+  // --- file_calls.cpp ---
+  long file_call(call c, const call_args& a);
+  long open(const char* path, int flags);
+  long unlink(const char* path);
+  long send_file(int to, int from, off_t* at, std::size_t n);
+  long splice(const call_args& a);
+  long write_whole(const std::shared_ptr<file>& to, std::span<const std::byte> bytes, bool waits);
 
   // --- waits.cpp ---
   long poll(pollfd* fds, std::size_t n, int ms);
@@ -70,6 +78,7 @@ class process final : public kernel {
   long ring_enter(const call_args& a);
   long wait_for_signal(const sigset_t& set, siginfo_t* out, const timespec* t);
   long sleep(const timespec* t);
+  void spend(clock::duration length);
   long yield();
   long futex(std::uint32_t* word, std::uint32_t expected, const timespec* t);
   [[nodiscard]] bool lies(int fd, int asked);

@@ -15,14 +15,16 @@ std::span<std::byte> room_of(const auto& asked) noexcept {
 }  // namespace
 
 int ring_file::attempt(request& r, unsigned& flags) {
+  if (world().time.now() < r.earliest) return -EAGAIN;
   switch (r.asked.opcode) {
   case IORING_OP_ACCEPT: return accept(r);
   case IORING_OP_CONNECT: return connect(r);
   case IORING_OP_RECV: return receive(r, flags);
   case IORING_OP_SEND: return send(r);
   case IORING_OP_POLL_ADD: return poll(r);
-  case IORING_OP_READ: return static_cast<int>(r.on->read(room_of(r.asked)));
-  case IORING_OP_WRITE: return static_cast<int>(r.on->write(room_of(r.asked)));
+  case IORING_OP_READ:
+  case IORING_OP_WRITE: return transfer(r);
+  case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
   default: return -EINVAL;
   }
 }
@@ -82,6 +84,17 @@ int ring_file::receive(request& r, unsigned& flags) {
 int ring_file::send(request& r) {
   auto* const s = dynamic_cast<socket_file*>(r.on.get());
   return s ? static_cast<int>(s->send(room_of(r.asked))) : -ENOTSOCK;
+}
+
+// At a place of a file, or where it stands: -1.
+int ring_file::transfer(request& r) {
+  const auto room = room_of(r.asked);
+  const bool reads = r.asked.opcode == IORING_OP_READ;
+  if (!r.on->is_regular() || r.asked.offset == ~std::uint64_t{0}) {
+    return static_cast<int>(reads ? r.on->read(room) : r.on->write(room));
+  }
+  return static_cast<int>(reads ? r.on->read_at(room, r.asked.offset)
+                                : r.on->write_at(room, r.asked.offset));
 }
 
 int ring_file::poll(const request& r) const {

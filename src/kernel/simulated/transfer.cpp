@@ -45,6 +45,7 @@ long socket_file::receive(std::span<std::byte> into, bool peek) {
 long socket_file::send(std::span<const std::byte> from) {
   if (stage_ == stage::connecting) return -EAGAIN;
   if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -ENOTCONN : -EPIPE;
+  if (is_unix() && no_more_out_) return -EPIPE;
   if (error_ != 0) return -take_error();
   if (no_more_out_) return -EPIPE;
   if (from.empty()) return 0;

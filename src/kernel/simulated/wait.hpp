@@ -24,4 +24,19 @@ long process::wait(const std::uint64_t* version, clock::time_point until, Holds 
   return interrupted ? -EINTR : -ETIMEDOUT;
 }
 
+template <class Attempt>
+long process::until_ready(const std::shared_ptr<file>& f, short bits, bool wait_for_it,
+                          Attempt attempt) {
+  const clock::duration limit = bits == POLLIN ? f->receives_for : f->sends_for;
+  const auto until = limit == clock::duration::zero() ? never : deadline(limit);
+  for (;;) {
+    const long r = attempt();
+    if (r != -EAGAIN || !wait_for_it) return r;
+    const short ends = POLLERR | POLLHUP;
+    const long w =
+        wait(&site_.version, until, [&] { return (f->readiness() & (bits | ends)) != 0; });
+    if (w < 0) return w == -ETIMEDOUT ? -EAGAIN : w;
+  }
+}
+
 }  // namespace iolite::simulated

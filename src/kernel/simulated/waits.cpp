@@ -165,6 +165,15 @@ long process::sleep(const timespec* t) {
   return r == -ETIMEDOUT ? 0 : r;
 }
 
+// No signal ends it: what a disk does.
+void process::spend(clock::duration length) {
+  machine& w = site_.world;
+  const auto until = w.time.now() + length;
+  while (w.time.now() < until) {
+    if (wait(nullptr, until, [] { return false; }) == -EDEADLK) return;
+  }
+}
+
 // Who yields again and again while nothing happens sleeps longer each time, and at last until
 // something does: virtual time could not get ahead otherwise.
 long process::yield() {
