@@ -117,7 +117,7 @@ void program::tell(std::vector<waiting>& out) const {
   each_operation([&](const operation& op) {
     std::string on = op.fd >= 0 ? os_.describe(op.fd) : std::string();
     if (op.kind == op_kind::event) on = "an event, a channel or the end of child tasks";
-    out.push_back({name_, to_string(op, world_.time.now()), std::move(on), started_at(op)});
+    out.push_back({name_, to_string(op, os_.clock_time()), std::move(on), started_at(op)});
   });
   std::ranges::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {},
                     &waiting::since);

@@ -20,6 +20,8 @@ struct fault_rates {
   }
 };
 
+struct site;
+
 struct machine {
   explicit machine(std::uint64_t seed) : random(seed), time(random), turns(time, random) {}
 
@@ -30,6 +32,7 @@ struct machine {
   clock::time_point faults_until = never;
   network net;
   baton turns;
+  const site* awake = nullptr;  // whose program runs, and does not wait
 
   // Nothing happens any more: what events and closed sockets hold is let go. Before its processes
   // are destroyed.
@@ -38,6 +41,8 @@ struct machine {
     net.lingering.clear();
   }
 
+  // The host loses its memory: nobody is told, its sockets are gone, its disk keeps what it must.
+  void crash(host& h);
   // Does it go wrong now? Counts, and writes it down.
   bool goes_wrong(fault_kind k, unsigned who) {
     if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
@@ -55,6 +60,9 @@ struct site {
   const unsigned number;
   std::uint64_t version = 0;
   signal_table signals;
+  // Its programs stand still; `never`: the host has crashed.
+  clock::time_point held_until = timeline::start;
+  [[nodiscard]] bool is_held() const noexcept { return world.time.now() < held_until; }
 };
 
 // A program or the library has done what no run can go on after.

@@ -70,7 +70,7 @@ process::~process() = default;
 
 clock::time_point process::now() noexcept {
   site_.world.time.pass(clock_cost);
-  return site_.world.time.now();
+  return clock_time();
 }
 
 long process::invoke(call c, const call_args& a) noexcept {
@@ -79,6 +79,7 @@ long process::invoke(call c, const call_args& a) noexcept {
     stop("a thread that the simulated world does not know makes a system call: offload(), files, "
          "child tasks of a blocking engine and placements with threads are not simulated");
   }
+  w.awake = &site_;
   w.time.pass(call_cost);
   w.time.run_due();
   const long r = perform(c, a);
@@ -191,6 +192,7 @@ long process::new_socket(int domain, int type, int protocol) {
   constexpr int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
   if ((type & ~flags) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
   if (protocol != 0 && (domain == AF_UNIX || protocol != 6)) return -EPROTONOSUPPORT;
+  if (const long r = refuse_memory(); r < 0) return r;
   const auto s = std::make_shared<socket_file>(site_, domain);
   if (type & SOCK_NONBLOCK) s->status_flags |= O_NONBLOCK;
   return files_.add(s, (type & SOCK_CLOEXEC) != 0);
@@ -200,6 +202,7 @@ long process::new_pair(int domain, int type, int* two) {
   if (domain != AF_UNIX) return -EOPNOTSUPP;
   if ((type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
   if (!files_.has_room(2)) return -EMFILE;
+  if (const long r = refuse_memory(); r < 0) return r;
   const std::array ends = {std::make_shared<socket_file>(site_, AF_UNIX),
                            std::make_shared<socket_file>(site_, AF_UNIX)};
   socket_file::join_unix(ends[0], ends[1]);
@@ -221,6 +224,9 @@ long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   const long r = until_ready(s, POLLIN, waits, [&]() -> long {
     if (!s->is_listening()) return -EINVAL;
+    if ((s->readiness() & POLLIN) != 0) {
+      if (const long refused = refuse_memory(); refused < 0) return refused;
+    }
     // One that nobody will miss was reset while it waited in the queue.
     if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
     child = s->accept();
@@ -239,12 +245,20 @@ long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
   address at;
   if (const int r = read_address(to, bytes, s->local().family, at); r < 0) return r;
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
+  if (s->is_fresh()) {
+    if (const long refused = refuse_memory(); refused < 0) return refused;
+  }
   const int r = s->connect(at);
   if (!waits || (r != -EINPROGRESS && r != -EALREADY)) return r;
   return until_ready(s, POLLOUT, true, [&]() -> long {
     const int now = s->connect(at);
     return now == -EALREADY ? -EAGAIN : now;
   });
+}
+
+long process::refuse_memory() {
+  if (!wrong(fault_kind::no_memory)) return 0;
+  return site_.world.random.below(2) == 0 ? -ENOBUFS : -ENOMEM;
 }
 
 long process::transfer(call c, const call_args& a) {
@@ -257,6 +271,9 @@ long process::transfer(call c, const call_args& a) {
   const int flags = on_socket ? a.as<int>(3) : 0;
   const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
   if (s && wrong(fault_kind::interrupt)) return -EINTR;
+  if (c == call::send) {
+    if (const long r = refuse_memory(); r < 0) return r;
+  }
   const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
     if (!in) return f->write(room(a));
     return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
@@ -307,25 +324,6 @@ rlim_t process::limit_of(int resource) const noexcept {
   case RLIMIT_SIGPENDING: return site_.signals.queue_max;
   default: return RLIM_INFINITY;
   }
-}
-
-// Who gets a file's signals, and which.
-long process::own(file& f, int command, long argument) {
-  auto* const who = reinterpret_cast<f_owner_ex*>(argument);
-  switch (command) {
-  case F_SETSIG:
-    if (argument < 0 || argument >= NSIG) return -EINVAL;
-    return f.owner.number = static_cast<int>(argument), 0;
-  case F_GETSIG: return f.owner.number;
-  case F_GETOWN_EX: return *who = {static_cast<__pid_type>(f.owner.type), f.owner.id}, 0;
-  default: break;
-  }
-  if (who->type < F_OWNER_TID || who->type > F_OWNER_PGRP) return -EINVAL;
-  static_cast<void>(site_.signals.thread_id());  // from now on it is known
-  if (who->pid != 0 && !site_.signals.knows(who->pid)) return -ESRCH;
-  f.owner.type = who->type;
-  f.owner.id = who->pid;
-  return 0;
 }
 
 // Memory is memory; that of a ring is the ring's.

@@ -26,6 +26,14 @@ class process final : public kernel {
   [[nodiscard]] descriptors& files() noexcept { return files_; }
   [[nodiscard]] const descriptors& files() const noexcept { return files_; }
   [[nodiscard]] std::string describe(int fd) const;
+  // What now() says, without the call.
+  [[nodiscard]] clock::time_point clock_time() const noexcept {
+    return site_.world.time.now() + site_.at.clock_ahead;
+  }
+  // Its host's clock has leapt forward: who waits until a time looks again.
+  void clock_has_leapt() noexcept { ++site_.version; }
+  // Until its host may go on: see site::held_until.
+  void stand_still();
   // Called before each wait. And: when something of this process will want to run again although
   // nothing happens, for programs that look again and again without saying until when.
   struct listener {
@@ -85,7 +93,11 @@ class process final : public kernel {
   // 0: it holds; -ETIMEDOUT, -EINTR, or -EDEADLK where nothing can ever happen.
   template <class Holds>
   long wait(const std::uint64_t* version, clock::time_point until, Holds holds);
+  template <class Holds>
+  waited wait_in_turn(const std::uint64_t* version, clock::time_point until, Holds holds);
   [[nodiscard]] clock::time_point deadline(clock::duration length);
+  // -ENOBUFS or -ENOMEM, when the fault says so; else 0.
+  long refuse_memory();
   [[nodiscard]] bool wrong(fault_kind k) { return site_.world.goes_wrong(k, site_.number); }
 
   site site_;

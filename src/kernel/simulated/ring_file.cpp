@@ -176,6 +176,7 @@ void ring_file::cancel(const submission& asked) {
 }
 
 void ring_file::progress() {
+  if (of().is_held()) return;
   for (std::size_t i = 0; i < pending_.size();) {
     unsigned flags = 0;
     const int result = attempt(pending_[i], flags);

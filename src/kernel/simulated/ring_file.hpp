@@ -81,6 +81,7 @@ class ring_file final : public file {
   int send(request& r);
   int poll(const request& r) const;
   int transfer(request& r);
+  [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
 
   descriptors& files_;
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues

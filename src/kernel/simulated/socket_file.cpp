@@ -9,10 +9,16 @@ namespace iolite::simulated {
 
 socket_file::socket_file(site& of, int domain) noexcept : file(of), domain_(domain) {
   local_.family = domain;
-  status_flags = 2;  // O_RDWR
+  status_flags = O_RDWR;
+  next_on_host_ = std::exchange(of.at.sockets, this);
+  if (next_on_host_) next_on_host_->previous_on_host_ = this;
 }
 
-socket_file::~socket_file() { leave_names(); }
+socket_file::~socket_file() {
+  leave_names();
+  if (next_on_host_) next_on_host_->previous_on_host_ = previous_on_host_;
+  (previous_on_host_ ? previous_on_host_->next_on_host_ : of().at.sockets) = next_on_host_;
+}
 
 void socket_file::join_unix(const shared& a, const shared& b) {
   a->other_ = b;
@@ -110,9 +116,10 @@ bool socket_file::port_taken(const address& at) const {
 
 // An ephemeral one. Tried at random, then in order: there may be few left.
 int socket_file::free_port(const address& at) {
-  constexpr std::uint16_t first = 32768, many = 28232;
-  const auto begin = static_cast<std::uint16_t>(world().random.below(many));
-  for (std::uint16_t i = 0; i < many; ++i) {
+  const unsigned first = world().net.ports_first;
+  const unsigned many = world().net.ports_last - first + 1;
+  const auto begin = static_cast<unsigned>(world().random.below(many));
+  for (unsigned i = 0; i < many; ++i) {
     address tried = at;
     tried.port = static_cast<std::uint16_t>(first + (begin + i) % many);
     if (!of().at.ports.contains(tried.port)) return tried.port;

@@ -27,6 +27,9 @@ class socket_file final : public file {
   [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
   [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   void closed() override;
+  // Its host has crashed.
+  void vanish();
+  [[nodiscard]] socket_file* next_on_host() const noexcept { return next_on_host_; }
   long read(std::span<std::byte> into) override { return receive(into, false); }
   long write(std::span<const std::byte> from) override { return send(from); }
 
@@ -37,6 +40,7 @@ class socket_file final : public file {
   // The next connection, not yet with a descriptor.
   [[nodiscard]] std::shared_ptr<socket_file> accept();
   [[nodiscard]] bool is_listening() const noexcept { return stage_ == stage::listening; }
+  [[nodiscard]] bool is_fresh() const noexcept { return stage_ == stage::fresh; }
   int shutdown(int how);
   [[nodiscard]] const address& local() const noexcept { return local_; }
   [[nodiscard]] const address* peer() const noexcept {
@@ -109,6 +113,7 @@ class socket_file final : public file {
   void let_go();
 
   const int domain_;
+  socket_file *next_on_host_ = nullptr, *previous_on_host_ = nullptr;
   stage stage_ = stage::fresh;
   address local_, peer_;
   bool bound_ = false;

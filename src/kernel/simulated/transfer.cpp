@@ -146,7 +146,7 @@ void socket_file::transmit() {
 
 void socket_file::put_on_wire(segment s) {
   machine& w = world();
-  clock::duration delay = w.net.latency(of().at, *there_, w.random);
+  clock::duration delay = w.net.transit(of().at, *there_, s.bytes.size(), w.time.now(), w.random);
   if (wrong(fault_kind::delay)) delay += w.random.between({}, w.faults.delay_max);
   if (!s.bytes.empty() && wrong(fault_kind::reset)) s.reset = true;
   last_arrival_ = std::max(last_arrival_ + clock::duration(1), w.time.now() + delay);
@@ -260,6 +260,20 @@ void socket_file::reset_arrives(int error) {
   held_up_ = false;
   let_go();
   changed(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+void socket_file::vanish() {
+  accepted_.clear();
+  leave_names();
+  let_go();
+  stage_ = stage::failed;
+  error_ = ENETDOWN;
+  no_more_in_ = no_more_out_ = true;
+  received_.clear();
+  unsent_.clear();
+  wire_.clear();
+  hidden_ = due_ = unacknowledged_ = in_flight_ = 0;
+  held_up_ = false;
 }
 
 void socket_file::send_reset() {

@@ -2,7 +2,33 @@
 #pragma once
 #include "kernel/simulated/process.hpp"
 
+#include <ctime>
+
 namespace iolite::simulated {
+
+inline clock::duration length_of(const timespec& t) noexcept {
+  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
+
+// Meanwhile the clock may leap, and the host may stand still or crash.
+template <class Holds>
+waited process::wait_in_turn(const std::uint64_t* version, clock::time_point until, Holds holds) {
+  machine& w = site_.world;
+  for (;;) {
+    const clock::duration ahead = site_.at.clock_ahead;
+    w.awake = nullptr;
+    const waited r =
+        w.turns.wait(version, until, [&] { return site_.at.clock_ahead != ahead || holds(); });
+    stand_still();
+    w.awake = &site_;
+    const clock::duration leap = site_.at.clock_ahead - ahead;
+    if (leap == clock::duration::zero()) return r;
+    if (holds()) return waited::holds;
+    if (until == never) continue;
+    if (until - w.time.now() <= leap) return waited::time_is_up;
+    until -= leap;
+  }
+}
 
 template <class Holds>
 long process::wait(const std::uint64_t* version, clock::time_point until, Holds holds) {
@@ -14,10 +40,10 @@ long process::wait(const std::uint64_t* version, clock::time_point until, Holds 
     end = std::min(until, w.time.now() + w.random.between({}, std::chrono::milliseconds(5)));
     interrupted = end < until;
   }
-  const waited r = w.turns.wait(version, end, holds);
+  const waited r = wait_in_turn(version, end, holds);
   if (wrong(fault_kind::stall)) {  // the processor is somebody else's for a while
     const auto rest = w.time.now() + w.random.between({}, w.faults.stall_max);
-    w.turns.wait(nullptr, rest, [] { return false; });
+    wait_in_turn(nullptr, rest, [] { return false; });
   }
   if (r == waited::holds) return 0;
   if (r == waited::stuck) return -EDEADLK;
