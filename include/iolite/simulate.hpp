@@ -13,8 +13,8 @@
 // touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
 // turns on the thread that uses the world; what they share with each other needs no lock.
 //
-// Models: nonblocking, select, poll, epoll, blocking and io_uring; servers with the placements
-// `shared`, `thread` and `pool`. Not yet simulated: signal, posix_aio; other placements; files. A
+// Models: nonblocking, select, poll, epoll, signal, blocking and io_uring; servers with the
+// placements `shared`, `thread` and `pool`. Not yet simulated: posix_aio; other placements. A
 // program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
@@ -35,10 +35,12 @@ namespace iolite::simulate {
 struct link {
   clock::duration latency_min = std::chrono::microseconds(50);
   clock::duration latency_max = std::chrono::milliseconds(1);
+  // What is sent waits for what was sent before; 0: no limit.
+  std::uint64_t bytes_per_second = 0;
 };
 
-// What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset` are what a
-// kernel may do to any program at any time.
+// What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset`,
+// `no_memory` and `disk_error` are what a kernel may do to any program at any time.
 struct faults {
   double short_receive = 0;  // a receive gives a part of what is there
   double short_send = 0;  // a send takes a part
@@ -50,10 +52,14 @@ struct faults {
   double split = 0;  // a segment is cut in two
   double delay = 0;  // a segment takes up to delay_max longer
   double stall = 0;  // a program stands still for up to stall_max after a wait
+  double short_file = 0;  // a read or write of a file moves a part
+  double disk_error = 0;  // EIO: from reads, writes and syncs of files
+  double no_memory = 0;  // ENOBUFS or ENOMEM: from socket, accept, connect and send
+  double signal_overflow = 0;  // a signal of a file finds its queue full: SIGIO comes instead
   clock::duration delay_max = std::chrono::milliseconds(200);
   clock::duration stall_max = std::chrono::milliseconds(20);
 
-  // Everything but `reset`, often enough that a short run meets it.
+  // Everything but `reset`, `no_memory` and `disk_error`, often enough that a short run meets it.
   [[nodiscard]] static faults some() noexcept;
 };
 
@@ -65,8 +71,13 @@ struct options {
   clock::duration faults_for = std::chrono::minutes(1);
   clock::duration ends_within = std::chrono::hours(1);
   int descriptors_max = 1024;  // of each process
+  std::size_t signals_max = 1024;  // that are queued for each process: RLIMIT_SIGPENDING
   std::size_t send_buffer = 262'144;  // of TCP sockets that do not set theirs, in bytes
   std::size_t receive_buffer = 131'072;
+  // Ports for sockets that bind none: none is left, EADDRNOTAVAIL.
+  std::uint16_t ports_first = 32'768, ports_last = 60'999;
+  std::uint64_t disk_bytes = 1U << 30;  // of each host: what finds no room is ENOSPC
+  clock::duration sync_max = std::chrono::milliseconds(10);  // an fsync takes so long at most
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
 };
 
@@ -144,6 +155,18 @@ class world {
   // Nothing gets from one to the other any more, or again.
   void block(const host& from, const host& to, bool on = true);
   void partition(const host& a, const host& b, bool on = true);
+  // Open for `up`, cut for `down`, and so on, until options::faults_for is over.
+  void flap(const host& a, const host& b, clock::duration up, clock::duration down);
+  // Its programs stand still at their next wait, for good, and nobody is told: peers hear nothing
+  // until it is back, and resets then. What its disk has not synced is lost, but for a part that
+  // the seed saves. They are cancelled when the run is over and reported.
+  void crash(const host& h);
+  // It is back: what ran there when it crashed begins anew.
+  void restart(const host& h);
+  // Its programs stand still for so long: a machine that is suspended, or busy with another.
+  void stall(const host& h, clock::duration length);
+  // Its clock leaps forward. Before the run: where the clock begins.
+  void leap(const host& h, clock::duration by);
 
   // Until all programs have ended; then servers drain. What cannot end is cancelled.
   [[nodiscard]] report finish();

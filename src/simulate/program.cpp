@@ -12,8 +12,8 @@
 namespace iolite::simulate {
 namespace {
 
-constexpr std::array<std::string_view, 6> simulated_engines = {
-    "nonblocking", "select", "poll", "epoll", "blocking", "io_uring"};
+constexpr std::array<std::string_view, 7> simulated_engines = {
+    "nonblocking", "select", "poll", "epoll", "signal", "blocking", "io_uring"};
 
 struct split_model {
   std::string_view engine, placement;
@@ -26,7 +26,7 @@ struct split_model {
 std::string why_not(std::string_view engine) {
   if (std::ranges::find(simulated_engines, engine) != simulated_engines.end()) return {};
   return "the engine '" + std::string(engine) +
-         "' is not simulated; there are nonblocking select poll epoll blocking io_uring";
+         "' is not simulated; there are nonblocking select poll epoll signal blocking io_uring";
 }
 
 // The same of a server, and where its connections run.
@@ -150,7 +150,7 @@ void program::tell(std::vector<waiting>& out) const {
     each_operation(*w.on, [&](const operation& op) {
       std::string on = op.fd >= 0 ? os_.describe(op.fd) : std::string();
       if (op.kind == op_kind::event) on = "an event, a channel or the end of child tasks";
-      out.push_back({name_, to_string(op, world_.time.now()), std::move(on), w.started_at(op)});
+      out.push_back({name_, to_string(op, os_.clock_time()), std::move(on), w.started_at(op)});
     });
   }
   std::ranges::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {},

@@ -30,9 +30,17 @@ simulated::fault_rates rates_of(const faults& f) {
   set(fault_kind::split, f.split);
   set(fault_kind::delay, f.delay);
   set(fault_kind::stall, f.stall);
+  set(fault_kind::short_file, f.short_file);
+  set(fault_kind::disk_error, f.disk_error);
+  set(fault_kind::no_memory, f.no_memory);
+  set(fault_kind::signal_overflow, f.signal_overflow);
   out.delay_max = f.delay_max;
   out.stall_max = f.stall_max;
   return out;
+}
+
+simulated::link link_of(const link& l) noexcept {
+  return {l.latency_min, l.latency_max, l.bytes_per_second};
 }
 
 }  // namespace
@@ -46,7 +54,9 @@ faults faults::some() noexcept {
           .abort_accept = 0.05,
           .split = 0.3,
           .delay = 0.02,
-          .stall = 0.01};
+          .stall = 0.01,
+          .short_file = 0.2,
+          .signal_overflow = 0.02};
 }
 
 std::string host::at(std::uint16_t port) const { return ip_ + ":" + std::to_string(port); }
@@ -58,11 +68,36 @@ void check(bool holds, std::string_view what) {
 struct world::state {
   state(std::uint64_t s, const options& o) : seed(s), wanted(o), machine(s) {
     machine.faults = rates_of(o.faults);
-    machine.net.set_default({o.network.latency_min, o.network.latency_max});
+    machine.net.set_default(link_of(o.network));
+    machine.net.ports_first = o.ports_first;
+    machine.net.ports_last = std::max(o.ports_first, o.ports_last);
     machine.net.send_buffer = o.send_buffer;
     machine.net.receive_buffer = o.receive_buffer;
     machine.trace.keep(o.trace_lines);
     machine.faults_until = deadline_after(machine.time.start, o.faults_for);
+  }
+
+  // What runs on a host, to begin it anew after a crash.
+  struct plan {
+    std::size_t at;
+    std::string name;
+    bool serves;
+    std::function<void(program&)> body;
+    bool begun_anew = false;
+  };
+
+  void start(plan what) {
+    program& p = add(what.at, what.name);
+    p.is_server = what.serves;
+    machine.turns.start([this, &p, own = what.body] {
+      if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
+      p.os().stand_still();
+      own(p);
+      p.os().end_threads();
+      p.over = true;
+      machine.awake = nullptr;
+    });
+    plans.push_back(std::move(what));
   }
 
   program& add(std::size_t at, std::string name) {
@@ -70,30 +105,44 @@ struct world::state {
     if (name.empty()) name = h.name;
     const auto number = static_cast<unsigned>(programs.size());
     programs.push_back(std::make_unique<program>(machine, h, number, name, wanted.descriptors_max));
+    programs.back()->os().where().signals.queue_max = wanted.signals_max;
     return *programs.back();
   }
-  template <class Body>
-  void start(program& p, Body body) {
-    machine.turns.start([this, &p, own = std::move(body)] {
-      if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
-      own(p);
-      p.os().end_threads();
-      p.over = true;
-    });
-  }
-
   [[nodiscard]] bool all_listen() const {
     return std::ranges::all_of(
-        programs, [](const auto& p) { return !p->is_server || p->listens || p->over; });
+        programs, [](const auto& p) { return !p->is_server || p->listens || is_gone(*p); });
   }
+  // A crashed host may come back while something is planned.
   [[nodiscard]] bool over(bool servers) const {
-    return std::ranges::all_of(
-        programs, [&](const auto& p) { return p->over || (p->is_server && !servers); });
+    return std::ranges::all_of(programs, [&](const auto& p) {
+      return p->over || (p->is_server && !servers) || (is_gone(*p) && planned == 0);
+    });
   }
+  // It has ended, or its host has crashed.
+  [[nodiscard]] static bool is_gone(program& p) noexcept {
+    return p.over || p.os().where().held_until == never;
+  }
+  [[nodiscard]] bool all_over() const {
+    return std::ranges::all_of(programs, [](const auto& p) { return p->over; });
+  }
+
+  // --- hosts ---
+  [[nodiscard]] simulated::host& host_of(std::size_t index) { return *machine.net.hosts()[index]; }
+  template <class Visit>
+  void each_program_on(std::size_t index, Visit visit) {
+    for (const auto& p : programs) {
+      if (!is_gone(*p) && &p->os().where().at == &host_of(index)) visit(*p);
+    }
+  }
+  void crash(std::size_t index);
+  void restart(std::size_t index);
+  void flap(std::size_t a, std::size_t b, clock::duration now, clock::duration then, bool cut);
+  void block(std::size_t from, std::size_t to, bool on);
   // Lets the others run.
   template <class Holds>
   ending go_on(clock::time_point until, Holds holds, ending when_it_holds) {
     const std::uint64_t calls_max = machine.trace.calls() + 20'000'000;
+    machine.awake = nullptr;  // who drives the world is no program
     const auto over_or_endless = [&] { return holds() || machine.trace.calls() > calls_max; };
     switch (machine.turns.wait(nullptr, until, over_or_endless)) {
     case waited::holds: return holds() ? when_it_holds : ending::time_is_up;
@@ -109,6 +158,8 @@ struct world::state {
     return deadline_after(now, wanted.ends_within);
   }
 
+  [[nodiscard]] clock::duration elapsed() const noexcept { return machine.time.elapsed(); }
+
   report tell(ending how) {
     report r;
     r.how = how;
@@ -121,7 +172,8 @@ struct world::state {
       if (n > 0) r.faults.emplace_back(simulated::fault_names[i], n);
     }
     for (const auto& p : programs) {
-      if (!p->over && (how == ending::dead_lock || how == ending::time_is_up)) p->tell(r.waiting);
+      if (!is_gone(*p) && (how == ending::dead_lock || how == ending::time_is_up))
+        p->tell(r.waiting);
       if (!p->failure().empty()) r.failures.push_back(p->name() + ": " + p->failure());
       if (p->over) p->tell_leaks(r.leaks);
     }
@@ -135,10 +187,11 @@ struct world::state {
       for (const auto& g : machine.net.hosts()) machine.net.block(*h, *g, false);
     }
     for (const auto& p : programs) {
+      p->os().where().held_until = machine.time.start;
       if (!p->over) p->cancel();
     }
     const auto until = machine.time.now() + std::chrono::minutes(10);
-    if (go_on(until, [this] { return over(true); }, ending::finished) == ending::finished) {
+    if (go_on(until, [this] { return all_over(); }, ending::finished) == ending::finished) {
       return true;
     }
     machine.turns.abandon();
@@ -149,12 +202,57 @@ struct world::state {
   const options wanted;
   simulated::machine machine;
   std::vector<std::unique_ptr<program>> programs;
+  std::vector<plan> plans;  // of each of them
+  std::size_t planned = 0;  // actions whose time has not come
 };
+
+// --- hosts ---
+
+// Who runs now is in the middle of something, perhaps with a lock in its hands: then a little later.
+void world::state::crash(std::size_t index) {
+  simulated::host& h = host_of(index);
+  if (!h.is_up) return;
+  if (machine.awake && &machine.awake->at == &h) {
+    return machine.time.after(std::chrono::microseconds(1), [this, index] { crash(index); });
+  }
+  machine.crash(h);
+  each_program_on(index, [](program& p) { p.os().where().held_until = never; });
+}
+
+void world::state::restart(std::size_t index) {
+  simulated::host& h = host_of(index);
+  if (h.is_up) return;
+  h.is_up = true;
+  machine.trace.noted(machine.time.elapsed(), "restart: " + h.name);
+  for (std::size_t i = 0, end = plans.size(); i < end; ++i) {
+    const bool crashed = !programs[i]->over && is_gone(*programs[i]);
+    if (!crashed || plans[i].at != index || plans[i].begun_anew) continue;
+    plans[i].begun_anew = true;
+    plan anew = plans[i];
+    anew.begun_anew = false;
+    start(std::move(anew));
+  }
+}
+
+void world::state::block(std::size_t from, std::size_t to, bool on) {
+  machine.net.block(host_of(from), host_of(to), on);
+  machine.trace.noted(machine.time.elapsed(), (on ? "blocked: " : "open: ") + host_of(from).name +
+                                                  " to " + host_of(to).name);
+}
+
+void world::state::flap(std::size_t a, std::size_t b, clock::duration now, clock::duration then,
+                        bool cut) {
+  const bool over = machine.time.now() >= machine.faults_until;
+  block(a, b, cut && !over);
+  block(b, a, cut && !over);
+  if (over) return;
+  machine.time.after(now, [this, a, b, now, then, cut] { flap(a, b, then, now, !cut); });
+}
 
 world::world(std::uint64_t seed, const options& o) : state_(std::make_unique<state>(seed, o)) {}
 
 world::~world() {
-  if (!state_->over(true) && !state_->machine.turns.abandoned()) state_->end_all();
+  if (!state_->all_over() && !state_->machine.turns.abandoned()) state_->end_all();
   if (state_->machine.turns.abandoned()) {
     static_cast<void>(state_.release());  // its threads stand in it
     return;
@@ -172,44 +270,75 @@ host world::add_host(std::string_view name) {
   a.family = AF_INET;
   a.ip = {10, 0, 0, static_cast<std::uint8_t>(index + 1)};
   h.addresses.push_back(a);
+  h.storage.set_size(state_->wanted.disk_bytes);
+  h.sync_max = state_->wanted.sync_max;
   return {index, "10.0.0." + std::to_string(index + 1)};
 }
 
 void world::run(const host& on, std::string_view model, std::function<task<void>()> body,
                 std::string_view name) {
-  program& p = state_->add(on.index_, std::string(name));
-  state_->start(p, [body = std::move(body), model = std::string(model)](program& me) {
+  const auto own = [body = std::move(body), model = std::string(model)](program& me) {
     me.run_task(model, body);
-  });
+  };
+  state_->start({on.index_, std::string(name), false, own});
 }
 
 void world::serve(const host& on, handler h, serve_options o) {
-  program& p = state_->add(on.index_, {});
-  p.is_server = true;
-  state_->start(p, [h = std::move(h), o = std::move(o)](program& me) { me.run_server(h, o); });
+  const auto own = [h = std::move(h), o = std::move(o)](program& me) { me.run_server(h, o); };
+  state_->start({on.index_, {}, true, own});
 }
 
 void world::at(clock::duration since_start, std::function<void()> action) {
-  state_->machine.time.at(deadline_after(simulated::timeline::start, since_start),
-                          std::move(action));
+  state& s = *state_;
+  ++s.planned;
+  s.machine.time.at(deadline_after(simulated::timeline::start, since_start),
+                    [&s, own = std::move(action)] {
+                      --s.planned;
+                      own();
+                    });
 }
 
 void world::set_faults(const faults& f) { state_->machine.faults = rates_of(f); }
 
 void world::set_link(const host& a, const host& b, const link& l) {
   auto& net = state_->machine.net;
-  net.set_link(*net.hosts()[a.index_], *net.hosts()[b.index_], {l.latency_min, l.latency_max});
+  net.set_link(*net.hosts()[a.index_], *net.hosts()[b.index_], link_of(l));
 }
 
 void world::block(const host& from, const host& to, bool on) {
-  auto& m = state_->machine;
-  m.net.block(*m.net.hosts()[from.index_], *m.net.hosts()[to.index_], on);
-  m.trace.noted(m.time.elapsed(), (on ? "blocked: " : "open: ") + from.ip_ + " to " + to.ip_);
+  state_->block(from.index_, to.index_, on);
 }
 
 void world::partition(const host& a, const host& b, bool on) {
   block(a, b, on);
   block(b, a, on);
+}
+
+void world::flap(const host& a, const host& b, clock::duration up, clock::duration down) {
+  state_->flap(a.index_, b.index_, up, down, false);
+}
+
+void world::crash(const host& h) { state_->crash(h.index_); }
+
+void world::restart(const host& h) { state_->restart(h.index_); }
+
+void world::stall(const host& h, clock::duration length) {
+  const auto until = deadline_after(state_->machine.time.now(), length);
+  state_->machine.trace.noted(state_->elapsed(), "stall: " + state_->host_of(h.index_).name);
+  if (until == never) return;  // that would be a crash
+  state_->each_program_on(h.index_, [&](program& p) {
+    p.os().where().held_until = std::max(p.os().where().held_until, until);
+  });
+}
+
+void world::leap(const host& h, clock::duration by) {
+  simulated::machine& m = state_->machine;
+  simulated::host& at = state_->host_of(h.index_);
+  // A year is left for the run.
+  const auto most = never - m.time.now() - at.clock_ahead - std::chrono::hours(24 * 365);
+  at.clock_ahead += std::clamp(by, clock::duration::zero(), most);
+  m.trace.noted(m.time.elapsed(), "leap: " + at.name);
+  state_->each_program_on(h.index_, [](program& p) { p.os().clock_has_leapt(); });
 }
 
 report world::finish() {
@@ -218,7 +347,7 @@ report world::finish() {
   ending how = s.go_on(until, [&] { return s.over(false); }, ending::finished);
   if (how == ending::finished) {
     for (const auto& p : s.programs) {
-      if (p->is_server && !p->over) p->stop();
+      if (p->is_server && !s.is_gone(*p)) p->stop();
     }
     how = s.go_on(until, [&] { return s.over(true); }, ending::finished);
   }
@@ -241,9 +370,12 @@ report world::run_until(const std::function<bool()>& holds, clock::duration at_m
   return s.tell(s.go_on(deadline_after(s.machine.time.now(), at_most), holds, ending::holds));
 }
 
-bool world::step() { return state_->machine.turns.step(); }
+bool world::step() {
+  state_->machine.awake = nullptr;
+  return state_->machine.turns.step();
+}
 
-clock::duration world::elapsed() const noexcept { return state_->machine.time.elapsed(); }
+clock::duration world::elapsed() const noexcept { return state_->elapsed(); }
 
 std::string world::trace() const {
   return state_->machine.trace.text(

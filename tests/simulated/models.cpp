@@ -162,7 +162,8 @@ TEST_P(simulated_model, a_partition_that_heals_loses_nothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(every, simulated_model,
-                         testing::Values("select", "poll", "epoll", "nonblocking", "io_uring"));
+                         testing::Values("select", "poll", "epoll", "signal", "nonblocking",
+                                         "io_uring"));
 
 }  // namespace
 }  // namespace iolite_test

@@ -128,13 +128,14 @@ session::pair session::unix_pair() {
   return {keep(two[0]), keep(two[1])};
 }
 
-void expect_same(void (*script)(session&)) {
+void expect_same(void (*script)(session&), const simulated_limits& limits) {
   session real(kernel::real());
   script(real);
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     simulated::machine world(seed);
     simulated::host& at = world.net.add("host");
     simulated::process os(world, at, 1, 1024);
+    os.where().signals.queue_max = limits.signals_max;
     {
       session virtual_one(os);
       script(virtual_one);

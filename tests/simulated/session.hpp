@@ -50,6 +50,9 @@ class session {
 };
 
 // Plays it on the real kernel and on the simulated one, with several seeds.
-void expect_same(void (*script)(session&));
+struct simulated_limits {
+  std::size_t signals_max = 1024;
+};
+void expect_same(void (*script)(session&), const simulated_limits& limits = {});
 
 }  // namespace iolite_test

@@ -19,6 +19,13 @@ task<> give_back(stream peer) {
   }
 }
 
+std::uint64_t count(const simulate::report& r, std::string_view fault) {
+  for (const auto& [name, n] : r.faults) {
+    if (name == fault) return n;
+  }
+  return 0;
+}
+
 endpoint parse(const std::string& text) {
   auto e = endpoint::parse(text);
   simulate::check(e.has_value(), "an address");

@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 // connection was reset, if it may be.
 [[nodiscard]] iolite::task<> talk(std::string to, std::size_t bytes, unsigned seed,
                                   bool may_be_reset = false);
+// How often a fault has happened.
+[[nodiscard]] std::uint64_t count(const iolite::simulate::report& r, std::string_view fault);
 // The address, or an exception.
 [[nodiscard]] iolite::endpoint parse(const std::string& text);
 

@@ -50,6 +50,7 @@ void socket_file::opening_arrives(const shared& client, host& server, int tries)
   ++from->opening_;
   time.at(in_queue, [from, child] {
     --from->opening_;
+    if (child->stage_ != stage::connected) return;  // the host has crashed
     if (from->stage_ != stage::listening) return child->send_reset();
     from->accepted_.push_back(child);
     from->changed(POLLIN);

@@ -3,6 +3,7 @@
 #include "kernel/simulated/baton.hpp"
 #include "kernel/simulated/network.hpp"
 #include "kernel/simulated/random.hpp"
+#include "kernel/simulated/signals.hpp"
 #include "kernel/simulated/timeline.hpp"
 #include "kernel/simulated/trace.hpp"
 
@@ -19,6 +20,8 @@ struct fault_rates {
   }
 };
 
+struct site;
+
 struct machine {
   explicit machine(std::uint64_t seed) : random(seed), time(random), turns(time, random) {}
 
@@ -30,6 +33,7 @@ struct machine {
   network net;
   baton turns;
   long threads = 0;  // that processes have started
+  const site* awake = nullptr;  // whose program runs, and does not wait
 
   // Nothing happens any more: what events and closed sockets hold is let go. Before its processes
   // are destroyed.
@@ -38,6 +42,8 @@ struct machine {
     net.lingering.clear();
   }
 
+  // The host loses its memory: nobody is told, its sockets are gone, its disk keeps what it must.
+  void crash(host& h);
   // Does it go wrong now? Counts, and writes it down.
   bool goes_wrong(fault_kind k, unsigned who) {
     if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
@@ -49,10 +55,18 @@ struct machine {
 // Where a file belongs to: a process on a host. `version` changes whenever one of its files does,
 // so that waits know when to look again.
 struct site {
+  site(machine& m, host& h, unsigned n) : world(m), at(h), number(n), signals(100 + int(n)) {}
   machine& world;
   host& at;
-  unsigned number = 0;
+  const unsigned number;
   std::uint64_t version = 0;
+  signal_table signals;
+  // Its programs stand still; `never`: the host has crashed.
+  clock::time_point held_until = timeline::start;
+  [[nodiscard]] bool is_held() const noexcept { return world.time.now() < held_until; }
 };
+
+// A program or the library has done what no run can go on after.
+[[noreturn]] void stop(const char* why) noexcept;
 
 }  // namespace iolite::simulated

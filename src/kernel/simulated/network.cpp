@@ -34,15 +34,30 @@ void network::block(const host& from, const host& to, bool on) {
 }
 
 bool network::blocked(const host& from, const host& to) const {
+  if (!from.is_up || !to.is_up) return true;
   const auto it = blocked_.find({from.number, to.number});
   return it != blocked_.end() && it->second;
+}
+
+const link& network::between(const host& from, const host& to) const {
+  const auto it = links_.find({from.number, to.number});
+  return it == links_.end() ? usual_ : it->second;
+}
+
+clock::duration network::transit(const host& from, const host& to, std::size_t bytes,
+                                 clock::time_point now, random_source& random) {
+  const clock::duration flight = latency(from, to, random);
+  const std::uint64_t rate = &from == &to ? 0 : between(from, to).bytes_per_second;
+  if (rate == 0 || bytes == 0) return flight;
+  clock::time_point& busy = busy_until_[{from.number, to.number}];
+  busy = std::max(busy, now) + clock::duration(bytes * 1'000'000'000 / rate);
+  return busy - now + flight;
 }
 
 clock::duration network::latency(const host& from, const host& to, random_source& random) {
   using std::chrono::microseconds;
   if (&from == &to) return random.between(microseconds(2), microseconds(30));
-  const auto it = links_.find({from.number, to.number});
-  const link& l = it == links_.end() ? usual_ : it->second;
+  const link& l = between(from, to);
   return random.between(l.latency_min, l.latency_max);
 }
 

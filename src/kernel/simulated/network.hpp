@@ -3,6 +3,7 @@
 #pragma once
 #include "iolite/clock.hpp"
 #include "kernel/simulated/address.hpp"
+#include "kernel/simulated/disk.hpp"
 #include "kernel/simulated/random.hpp"
 
 #include <map>
@@ -21,6 +22,11 @@ struct host {
   std::map<std::uint16_t, std::vector<socket_file*>> ports;
   // Unix sockets by path; null: the file was left behind.
   std::map<std::string, socket_file*> paths;
+  disk storage;
+  socket_file* sockets = nullptr;  // all of them: see socket_file::next_on_host()
+  bool is_up = true;
+  clock::duration clock_ahead{};  // of the world's
+  clock::duration sync_max = std::chrono::milliseconds(10);  // fsync(2) takes so long at most
 
   [[nodiscard]] bool owns(const address& a) const noexcept;
 };
@@ -28,6 +34,7 @@ struct host {
 struct link {
   clock::duration latency_min = std::chrono::microseconds(50);
   clock::duration latency_max = std::chrono::milliseconds(1);
+  std::uint64_t bytes_per_second = 0;  // 0: no limit
 };
 
 class network {
@@ -44,20 +51,27 @@ class network {
   void block(const host& from, const host& to, bool on);
   [[nodiscard]] bool blocked(const host& from, const host& to) const;
   [[nodiscard]] clock::duration latency(const host& from, const host& to, random_source& random);
+  // The latency, and what `bytes` take on a link of limited bandwidth, after those before them.
+  [[nodiscard]] clock::duration transit(const host& from, const host& to, std::size_t bytes,
+                                        clock::time_point now, random_source& random);
 
   // Of TCP sockets that do not set theirs, in bytes.
   std::size_t send_buffer = 2'626'560;
   std::size_t receive_buffer = 1'048'576;
+  // Ports that are given to who binds none.
+  std::uint16_t ports_first = 32768, ports_last = 60999;
   // Sockets that are closed and have something to send yet, by a number of their own.
   std::map<std::uint64_t, std::shared_ptr<void>> lingering;
   std::uint64_t numbers = 0;
 
  private:
   using pair = std::pair<std::size_t, std::size_t>;
+  [[nodiscard]] const link& between(const host& from, const host& to) const;
   std::vector<std::unique_ptr<host>> hosts_;
   link usual_;
   std::map<pair, link> links_;
   std::map<pair, bool> blocked_;
+  std::map<pair, clock::time_point> busy_until_;
 };
 
 }  // namespace iolite::simulated

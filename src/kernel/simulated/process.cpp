@@ -38,6 +38,12 @@ bool is_on_descriptor(call c) noexcept {
   case call::fcntl:
   case call::dup:
   case call::dup3:
+  case call::pread:
+  case call::pwrite:
+  case call::fsync:
+  case call::fstat:
+  case call::sendfile:
+  case call::splice:
   case call::epoll_ctl:
   case call::epoll_wait:
   case call::io_uring_enter:
@@ -50,21 +56,21 @@ std::span<std::byte> room(const call_args& a) noexcept {
   return {a.as<std::byte*>(1), a.as<std::size_t>(2)};
 }
 
-[[noreturn]] void stop(const char* why) noexcept {
+}  // namespace
+
+void stop(const char* why) noexcept {
   std::fprintf(stderr, "iolite: %s\n", why);  // tidy: allow output, the program ends here
   std::abort();
 }
 
-}  // namespace
-
 process::process(machine& world, host& at, unsigned number, int descriptors_max)
-    : site_{world, at, number}, files_(descriptors_max) {}
+    : site_(world, at, number), files_(descriptors_max) {}
 
 process::~process() { delete kept; }
 
 clock::time_point process::now() noexcept {
   site_.world.time.pass(clock_cost);
-  return site_.world.time.now();
+  return clock_time();
 }
 
 long process::invoke(call c, const call_args& a) noexcept {
@@ -73,6 +79,7 @@ long process::invoke(call c, const call_args& a) noexcept {
     stop("a thread of the system makes a system call in a simulated world, where all threads are "
          "simulated ones: scope, offload() and serve() start such");
   }
+  w.awake = &site_;
   w.time.pass(call_cost);
   w.time.run_due();
   const long r = perform(c, a);
@@ -111,8 +118,7 @@ long process::perform(call c, const call_args& a) {
   case call::futex_wake: return ++site_.version, 0;
   case call::clone:
   case call::join:
-  case call::detach:
-  case call::gettid: return thread_call(c, a);
+  case call::detach: return thread_call(c, a);
   case call::recv:
   case call::send:
   case call::read:
@@ -129,6 +135,14 @@ long process::perform(call c, const call_args& a) {
   case call::setsockopt:
   case call::getsockopt:
   case call::ioctl: return socket_call(c, a);
+  case call::open:
+  case call::unlink:
+  case call::pread:
+  case call::pwrite:
+  case call::fsync:
+  case call::fstat:
+  case call::sendfile:
+  case call::splice: return file_call(c, a);
   default: return descriptor_call(c, a);
   }
 }
@@ -181,6 +195,7 @@ long process::new_socket(int domain, int type, int protocol) {
   constexpr int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
   if ((type & ~flags) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
   if (protocol != 0 && (domain == AF_UNIX || protocol != 6)) return -EPROTONOSUPPORT;
+  if (const long r = refuse_memory(); r < 0) return r;
   const auto s = std::make_shared<socket_file>(site_, domain);
   if (type & SOCK_NONBLOCK) s->status_flags |= O_NONBLOCK;
   return files_.add(s, (type & SOCK_CLOEXEC) != 0);
@@ -190,6 +205,7 @@ long process::new_pair(int domain, int type, int* two) {
   if (domain != AF_UNIX) return -EOPNOTSUPP;
   if ((type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
   if (!files_.has_room(2)) return -EMFILE;
+  if (const long r = refuse_memory(); r < 0) return r;
   const std::array ends = {std::make_shared<socket_file>(site_, AF_UNIX),
                            std::make_shared<socket_file>(site_, AF_UNIX)};
   socket_file::join_unix(ends[0], ends[1]);
@@ -198,21 +214,6 @@ long process::new_pair(int domain, int type, int* two) {
     two[i] = files_.add(ends[i], (type & SOCK_CLOEXEC) != 0);
   }
   return 0;
-}
-
-template <class Attempt>
-long process::until_ready(const std::shared_ptr<file>& f, short bits, bool wait_for_it,
-                          Attempt attempt) {
-  const clock::duration limit = bits == POLLIN ? f->receives_for : f->sends_for;
-  const auto until = limit == clock::duration::zero() ? never : deadline(limit);
-  for (;;) {
-    const long r = attempt();
-    if (r != -EAGAIN || !wait_for_it) return r;
-    const short ends = POLLERR | POLLHUP;
-    const long w =
-        wait(&site_.version, until, [&] { return (f->readiness() & (bits | ends)) != 0; });
-    if (w < 0) return w == -ETIMEDOUT ? -EAGAIN : w;
-  }
 }
 
 long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
@@ -226,6 +227,9 @@ long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   const long r = until_ready(s, POLLIN, waits, [&]() -> long {
     if (!s->is_listening()) return -EINVAL;
+    if ((s->readiness() & POLLIN) != 0) {
+      if (const long refused = refuse_memory(); refused < 0) return refused;
+    }
     // One that nobody will miss was reset while it waited in the queue.
     if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
     child = s->accept();
@@ -244,12 +248,20 @@ long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
   address at;
   if (const int r = read_address(to, bytes, s->local().family, at); r < 0) return r;
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
+  if (s->is_fresh()) {
+    if (const long refused = refuse_memory(); refused < 0) return refused;
+  }
   const int r = s->connect(at);
   if (!waits || (r != -EINPROGRESS && r != -EALREADY)) return r;
   return until_ready(s, POLLOUT, true, [&]() -> long {
     const int now = s->connect(at);
     return now == -EALREADY ? -EAGAIN : now;
   });
+}
+
+long process::refuse_memory() {
+  if (!wrong(fault_kind::no_memory)) return 0;
+  return site_.world.random.below(2) == 0 ? -ENOBUFS : -ENOMEM;
 }
 
 long process::transfer(call c, const call_args& a) {
@@ -262,10 +274,15 @@ long process::transfer(call c, const call_args& a) {
   const int flags = on_socket ? a.as<int>(3) : 0;
   const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
   if (s && wrong(fault_kind::interrupt)) return -EINTR;
-  return until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
+  if (c == call::send) {
+    if (const long r = refuse_memory(); r < 0) return r;
+  }
+  const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
     if (!in) return f->write(room(a));
     return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
   });
+  if (r == -EPIPE && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
+  return r;
 }
 
 // --- descriptors, and the rest ---
@@ -285,17 +302,30 @@ long process::new_pipe(int* two, int flags) {
 long process::control(int fd, int command, long argument) {
   const auto f = files_.share(fd);
   if (!f) return -EBADF;
+  constexpr int changeable = O_NONBLOCK | O_APPEND;
   switch (command) {
   case F_GETFL: return f->status_flags;
   case F_SETFL:
-    f->status_flags = (f->status_flags & O_ACCMODE) | (static_cast<int>(argument) & O_NONBLOCK);
-    return 0;
+    f->status_flags = (f->status_flags & ~changeable) | (static_cast<int>(argument) & changeable);
+    return f->set_async((argument & O_ASYNC) != 0, fd);
+  case F_SETOWN_EX:
+  case F_GETOWN_EX:
+  case F_SETSIG:
+  case F_GETSIG: return own(*f, command, argument);
   case F_GETFD: return files_[fd].close_on_exec ? FD_CLOEXEC : 0;
   case F_SETFD: return files_[fd].close_on_exec = (argument & FD_CLOEXEC) != 0, 0;
   case F_DUPFD:
   case F_DUPFD_CLOEXEC:
     return files_.add(f, command == F_DUPFD_CLOEXEC, static_cast<int>(argument));
   default: return -EINVAL;
+  }
+}
+
+rlim_t process::limit_of(int resource) const noexcept {
+  switch (resource) {
+  case RLIMIT_NOFILE: return static_cast<rlim_t>(files_.limit());
+  case RLIMIT_SIGPENDING: return site_.signals.queue_max;
+  default: return RLIM_INFINITY;
   }
 }
 
@@ -338,22 +368,21 @@ long process::descriptor_call(call c, const call_args& a) {
     f->status_flags = O_RDWR | (flags & EFD_NONBLOCK);
     return files_.add(f, (flags & EFD_CLOEXEC) != 0);
   }
-  case call::unlink: {
-    auto& paths = site_.at.paths;
-    return paths.erase(a.as<const char*>(0)) > 0 ? 0 : -ENOENT;
-  }
   case call::getpid: return pid();
   case call::getppid: return 1;
   case call::getrlimit: {
     auto* const out = a.as<rlimit*>(1);
-    out->rlim_cur = out->rlim_max =
-        a.as<int>(0) == RLIMIT_NOFILE ? static_cast<rlim_t>(files_.limit()) : RLIM_INFINITY;
+    out->rlim_cur = out->rlim_max = limit_of(a.as<int>(0));
     return 0;
   }
-  // No signal comes here.
   case call::sigprocmask:
-  case call::sigaction: return 0;
-  case call::sigtimedwait: return -EAGAIN;
+    return site_.signals.mask(a.as<int>(0), a.as<const sigset_t*>(1), a.as<sigset_t*>(2));
+  case call::sigaction:
+    return site_.signals.action(a.as<int>(0), a.as<const struct sigaction*>(1),
+                                a.as<struct sigaction*>(2));
+  case call::sigtimedwait:
+    return wait_for_signal(*a.as<const sigset_t*>(0), a.as<siginfo_t*>(1),
+                           a.as<const timespec*>(2));
   case call::mmap: return map(a);
   case call::munmap: return unmap(a);
   default: return -ENOSYS;

@@ -7,10 +7,7 @@
 #include "kernel/simulated/descriptors.hpp"
 #include "kernel/simulated/machine.hpp"
 
-namespace iolite {
-struct thread_state;
-}
-
+#include <sys/resource.h>
 namespace iolite::simulated {
 
 class epoll_set;
@@ -31,6 +28,14 @@ class process final : public kernel {
   // The program is over: its helper threads end, and the others are waited for. False: they cannot
   // end. By who has the turn.
   bool end_threads();
+  // What now() says, without the call.
+  [[nodiscard]] clock::time_point clock_time() const noexcept {
+    return site_.world.time.now() + site_.at.clock_ahead;
+  }
+  // Its host's clock has leapt forward: who waits until a time looks again.
+  void clock_has_leapt() noexcept { ++site_.version; }
+  // Until its host may go on: see site::held_until.
+  void stand_still();
 
   // Called by each thread before it waits. And: when something of it will want to run again although
   // nothing happens, for programs that look again and again without saying until when. And: when one
@@ -60,10 +65,12 @@ class process final : public kernel {
   long new_pipe(int* two, int flags);
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
   long connect(int fd, const sockaddr* to, socklen_t bytes);
+  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   long control(int fd, int command, long argument);
+  long own(file& f, int command, long argument);
+  [[nodiscard]] rlim_t limit_of(int resource) const noexcept;
   long map(const call_args& a);
   long unmap(const call_args& a);
-  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
 
@@ -72,17 +79,22 @@ class process final : public kernel {
   struct thread {
     explicit thread(long n) noexcept : number(n) {}
     const long number;
-    const thread_state* state = nullptr;  // since its first turn
     bool over = false;
     bool detached = false;
   };
   long thread_call(call c, const call_args& a);
   long start_thread(thread_function* enter, void* argument);
   void forget(const thread& t) noexcept;
-  [[nodiscard]] long current_thread() const noexcept;
   [[nodiscard]] long pid() const noexcept { return 100 + static_cast<long>(site_.number); }
   template <class Holds>
   bool wait_for_threads(Holds holds);
+  // --- file_calls.cpp ---
+  long file_call(call c, const call_args& a);
+  long open(const char* path, int flags);
+  long unlink(const char* path);
+  long send_file(int to, int from, off_t* at, std::size_t n);
+  long splice(const call_args& a);
+  long write_whole(const std::shared_ptr<file>& to, std::span<const std::byte> bytes, bool waits);
 
   // --- waits.cpp ---
   long poll(pollfd* fds, std::size_t n, int ms);
@@ -91,14 +103,20 @@ class process final : public kernel {
   long epoll_wait(int ep, epoll_event* out, int most, int ms);
   long ring_setup(unsigned entries, io_uring_params* p);
   long ring_enter(const call_args& a);
+  long wait_for_signal(const sigset_t& set, siginfo_t* out, const timespec* t);
   long sleep(const timespec* t);
+  void spend(clock::duration length);
   long yield();
   long futex(std::uint32_t* word, std::uint32_t expected, const timespec* t);
   [[nodiscard]] bool lies(int fd, int asked);
   // 0: it holds; -ETIMEDOUT, -EINTR, or -EDEADLK where nothing can ever happen.
   template <class Holds>
   long wait(const std::uint64_t* version, clock::time_point until, Holds holds);
+  template <class Holds>
+  waited wait_in_turn(const std::uint64_t* version, clock::time_point until, Holds holds);
   [[nodiscard]] clock::time_point deadline(clock::duration length);
+  // -ENOBUFS or -ENOMEM, when the fault says so; else 0.
+  long refuse_memory();
   [[nodiscard]] bool wrong(fault_kind k) { return site_.world.goes_wrong(k, site_.number); }
 
   site site_;

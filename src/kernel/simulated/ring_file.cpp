@@ -119,12 +119,24 @@ void ring_file::begin(const submission& asked) {
   if (asked.opcode == IORING_OP_ASYNC_CANCEL) return cancel(asked);
   request r{asked, files_.share(asked.fd)};
   if (!r.on) return give(asked, -EBADF);
+  if (r.on->is_regular()) return let_wait(std::move(r));
   unsigned flags = 0;
   const int result = attempt(r, flags);
   // A file that does not wait says so at once; but a poll is meant to.
   const bool waits = asked.opcode == IORING_OP_POLL_ADD || (r.on->status_flags & 04000) == 0;
   if (result != -EAGAIN || !waits) return give(asked, result, flags);
+  let_wait(std::move(r));
+}
+
+void ring_file::let_wait(request r) {
   r.on->opened();  // a close(2) does not end it
+  if (r.on->is_regular()) {
+    machine& w = world();
+    const bool syncs = r.asked.opcode == IORING_OP_FSYNC;
+    const auto most = syncs ? of().at.sync_max : std::chrono::microseconds(200);
+    r.earliest = w.time.now() + w.random.between({}, most);
+    w.time.at(r.earliest, [me = shared_from_this(), this] { changed(POLLIN); });
+  }
   pending_.push_back(std::move(r));
 }
 
@@ -152,6 +164,8 @@ void ring_file::cancel(const submission& asked) {
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     request& r = pending_[i];
     if (r.asked.user_data != asked.address) continue;
+    // A worker may have it already: then it goes on.
+    if (r.on->is_regular() && world().random.below(2) == 0) return give(asked, -EALREADY);
     // What has come meanwhile may win.
     unsigned flags = 0;
     const int result = world().random.below(2) == 0 ? attempt(r, flags) : -EAGAIN;
@@ -162,6 +176,7 @@ void ring_file::cancel(const submission& asked) {
 }
 
 void ring_file::progress() {
+  if (of().is_held()) return;
   for (std::size_t i = 0; i < pending_.size();) {
     unsigned flags = 0;
     const int result = attempt(pending_[i], flags);

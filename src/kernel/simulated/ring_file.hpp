@@ -52,6 +52,7 @@ class ring_file final : public file {
   struct request {
     submission asked{};
     std::shared_ptr<file> on;  // held open while it lasts
+    clock::time_point earliest{};  // a disk takes its time
   };
   struct completion {
     std::uint64_t user_data;
@@ -70,6 +71,7 @@ class ring_file final : public file {
   void give(const submission& asked, int result, unsigned flags = 0);
   void end(std::size_t at, int result, unsigned flags = 0);
   void cancel(const submission& asked);
+  void let_wait(request r);
 
   // --- ring_requests.cpp: -EAGAIN where it waits ---
   int attempt(request& r, unsigned& flags);
@@ -78,6 +80,8 @@ class ring_file final : public file {
   int receive(request& r, unsigned& flags);
   int send(request& r);
   int poll(const request& r) const;
+  int transfer(request& r);
+  [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
 
   descriptors& files_;
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues

@@ -15,14 +15,16 @@ std::span<std::byte> room_of(const auto& asked) noexcept {
 }  // namespace
 
 int ring_file::attempt(request& r, unsigned& flags) {
+  if (world().time.now() < r.earliest) return -EAGAIN;
   switch (r.asked.opcode) {
   case IORING_OP_ACCEPT: return accept(r);
   case IORING_OP_CONNECT: return connect(r);
   case IORING_OP_RECV: return receive(r, flags);
   case IORING_OP_SEND: return send(r);
   case IORING_OP_POLL_ADD: return poll(r);
-  case IORING_OP_READ: return static_cast<int>(r.on->read(room_of(r.asked)));
-  case IORING_OP_WRITE: return static_cast<int>(r.on->write(room_of(r.asked)));
+  case IORING_OP_READ:
+  case IORING_OP_WRITE: return transfer(r);
+  case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
   default: return -EINVAL;
   }
 }
@@ -33,7 +35,8 @@ int ring_file::accept(request& r) {
   if (!s->is_listening()) return -EINVAL;
   if ((s->readiness() & POLLIN) == 0) return -EAGAIN;
   if (!files_.has_room()) return -EMFILE;
-  if (world().goes_wrong(fault_kind::abort_accept, of().number)) return -ECONNABORTED;
+  if (wrong(fault_kind::no_memory)) return -ENOMEM;
+  if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
   const auto child = s->accept();
   if (r.asked.call_flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
   return files_.add(child, (r.asked.call_flags & SOCK_CLOEXEC) != 0);
@@ -46,6 +49,7 @@ int ring_file::connect(request& r) {
   const auto* const at = reinterpret_cast<const sockaddr*>(r.asked.address);
   const int bad = read_address(at, static_cast<socklen_t>(r.asked.offset), s->local().family, to);
   if (bad < 0) return bad;
+  if (s->is_fresh() && wrong(fault_kind::no_memory)) return -ENOBUFS;
   const int result = s->connect(to);
   if (result == -EAGAIN) {  // unix(7): a full queue, and nothing tells when it is not
     const auto me = shared_from_this();
@@ -59,7 +63,7 @@ int ring_file::receive(request& r, unsigned& flags) {
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & (POLLIN | POLLERR | POLLHUP)) == 0) return -EAGAIN;
   // A signal has met the worker that does it.
-  if (world().goes_wrong(fault_kind::interrupt, of().number)) return -EINTR;
+  if (wrong(fault_kind::interrupt)) return -EINTR;
   if ((r.asked.flags & IOSQE_BUFFER_SELECT) == 0) {
     return static_cast<int>(s->receive(room_of(r.asked), false));
   }
@@ -81,7 +85,19 @@ int ring_file::receive(request& r, unsigned& flags) {
 
 int ring_file::send(request& r) {
   auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  if (s && (s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
   return s ? static_cast<int>(s->send(room_of(r.asked))) : -ENOTSOCK;
+}
+
+// At a place of a file, or where it stands: -1.
+int ring_file::transfer(request& r) {
+  const auto room = room_of(r.asked);
+  const bool reads = r.asked.opcode == IORING_OP_READ;
+  if (!r.on->is_regular() || r.asked.offset == ~std::uint64_t{0}) {
+    return static_cast<int>(reads ? r.on->read(room) : r.on->write(room));
+  }
+  return static_cast<int>(reads ? r.on->read_at(room, r.asked.offset)
+                                : r.on->write_at(room, r.asked.offset));
 }
 
 int ring_file::poll(const request& r) const {

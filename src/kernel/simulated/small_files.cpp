@@ -71,11 +71,23 @@ long pipe_end::write(std::span<const std::byte> from) {
   return static_cast<long>(n);
 }
 
+long pipe_end::peek(std::span<std::byte> into) const {
+  if (bytes_->empty()) return other_.expired() ? 0 : -EAGAIN;
+  return static_cast<long>(bytes_->peek(into));
+}
+
+long pipe_end::room() const {
+  if (other_.expired()) return -EPIPE;
+  const std::size_t room = capacity - bytes_->size();
+  return room == 0 ? -EAGAIN : static_cast<long>(room);
+}
+
 void pipe_end::closed() {
   const auto other = other_.lock();
   if (!other) return;
   other->other_.reset();
-  other->changed(POLLIN | POLLOUT | POLLERR | POLLHUP);
+  other->changed_by_us(POLLIN | POLLOUT | POLLERR | POLLHUP);
+  other->changed(other->reads_ ? POLLIN : POLLOUT);
   other_.reset();
 }
 

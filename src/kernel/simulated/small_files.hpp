@@ -29,6 +29,10 @@ class pipe_end final : public file {
   long read(std::span<std::byte> into) override;
   long write(std::span<const std::byte> from) override;
   void closed() override;
+  // For splice(2): what is there, which stays; how much may be written. As read and write.
+  long peek(std::span<std::byte> into) const;
+  [[nodiscard]] long room() const;
+  [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   [[nodiscard]] std::string describe() const override {
     return reads_ ? "pipe (reading end)" : "pipe (writing end)";
   }

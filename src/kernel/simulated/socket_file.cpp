@@ -9,10 +9,16 @@ namespace iolite::simulated {
 
 socket_file::socket_file(site& of, int domain) noexcept : file(of), domain_(domain) {
   local_.family = domain;
-  status_flags = 2;  // O_RDWR
+  status_flags = O_RDWR;
+  next_on_host_ = std::exchange(of.at.sockets, this);
+  if (next_on_host_) next_on_host_->previous_on_host_ = this;
 }
 
-socket_file::~socket_file() { leave_names(); }
+socket_file::~socket_file() {
+  leave_names();
+  if (next_on_host_) next_on_host_->previous_on_host_ = previous_on_host_;
+  (previous_on_host_ ? previous_on_host_->next_on_host_ : of().at.sockets) = next_on_host_;
+}
 
 void socket_file::join_unix(const shared& a, const shared& b) {
   a->other_ = b;
@@ -110,9 +116,10 @@ bool socket_file::port_taken(const address& at) const {
 
 // An ephemeral one. Tried at random, then in order: there may be few left.
 int socket_file::free_port(const address& at) {
-  constexpr std::uint16_t first = 32768, many = 28232;
-  const auto begin = static_cast<std::uint16_t>(world().random.below(many));
-  for (std::uint16_t i = 0; i < many; ++i) {
+  const unsigned first = world().net.ports_first;
+  const unsigned many = world().net.ports_last - first + 1;
+  const auto begin = static_cast<unsigned>(world().random.below(many));
+  for (unsigned i = 0; i < many; ++i) {
     address tried = at;
     tried.port = static_cast<std::uint16_t>(first + (begin + i) % many);
     if (!of().at.ports.contains(tried.port)) return tried.port;
@@ -218,7 +225,7 @@ int socket_file::shutdown(int how) {
     close_listener();
     leave_names();
     stage_ = stage::fresh;
-    changed(POLLIN | POLLHUP);
+    changed_by_us(POLLIN | POLLHUP);
     return 0;
   }
   if (stage_ != stage::connected) return is_unix() ? 0 : -ENOTCONN;
@@ -231,8 +238,8 @@ int socket_file::shutdown(int how) {
     if (is_unix() && other) other->end_arrives();
     else if (!is_unix()) transmit();
   }
-  changed(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
-  if (is_unix() && other) other->changed(POLLOUT | POLLIN | POLLHUP);
+  changed_by_us(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+  if (is_unix() && other) other->changed_by_us(POLLOUT | POLLIN | POLLHUP);
   return 0;
 }
 
@@ -261,9 +268,9 @@ void socket_file::closed() {
     stage_ = stage::failed;
     if (!other) return;
     if (!received_.empty()) other->error_ = ECONNRESET;
-    other->no_more_out_ = true;
-    other->end_arrives();
-    other->changed(POLLIN | POLLOUT | POLLERR | POLLHUP);
+    other->no_more_out_ = other->no_more_in_ = other->end_received_ = true;
+    other->changed_by_us(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+    other->changed(POLLHUP);
     return;
   }
   if (linger_seconds_ == 0 || !received_.empty()) return send_reset();

@@ -25,7 +25,11 @@ class socket_file final : public file {
   [[nodiscard]] short readiness() const override;
   [[nodiscard]] std::string describe() const override;
   [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
+  [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   void closed() override;
+  // Its host has crashed.
+  void vanish();
+  [[nodiscard]] socket_file* next_on_host() const noexcept { return next_on_host_; }
   long read(std::span<std::byte> into) override { return receive(into, false); }
   long write(std::span<const std::byte> from) override { return send(from); }
 
@@ -36,6 +40,7 @@ class socket_file final : public file {
   // The next connection, not yet with a descriptor.
   [[nodiscard]] std::shared_ptr<socket_file> accept();
   [[nodiscard]] bool is_listening() const noexcept { return stage_ == stage::listening; }
+  [[nodiscard]] bool is_fresh() const noexcept { return stage_ == stage::fresh; }
   int shutdown(int how);
   [[nodiscard]] const address& local() const noexcept { return local_; }
   [[nodiscard]] const address* peer() const noexcept {
@@ -61,6 +66,8 @@ class socket_file final : public file {
   };
   using shared = std::shared_ptr<socket_file>;
 
+  // Between unix sockets, only after a send that found no room: unix_poll() in Linux tells nobody.
+  bool tells_of_room() override { return !is_unix() || std::exchange(send_found_none_, false); }
   [[nodiscard]] shared self() { return std::static_pointer_cast<socket_file>(shared_from_this()); }
   [[nodiscard]] bool is_unix() const noexcept { return domain_ == AF_UNIX; }
   [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
@@ -106,6 +113,7 @@ class socket_file final : public file {
   void let_go();
 
   const int domain_;
+  socket_file *next_on_host_ = nullptr, *previous_on_host_ = nullptr;
   stage stage_ = stage::fresh;
   address local_, peer_;
   bool bound_ = false;
@@ -129,6 +137,7 @@ class socket_file final : public file {
   byte_queue received_;
   std::size_t hidden_ = 0;  // at the end of received_: not yet there for who asks
   bool choked_ = false;  // no room for the moment
+  bool send_found_none_ = false;
   bool closed_ = false;  // no descriptor is left: it goes on until all is sent
   std::uint64_t number_ = 0;  // among those that go on; 0: it does not
 

@@ -1,7 +1,6 @@
 // See process.hpp: the threads of a process. pthread_create(3), pthread_join(3).
 #include "kernel/simulated/process.hpp"
 #include "kernel/simulated/wait.hpp"
-#include "kernel/thread_state.hpp"
 
 #include <algorithm>
 #include <new>
@@ -10,7 +9,6 @@
 namespace iolite::simulated {
 
 long process::thread_call(call c, const call_args& a) {
-  if (c == call::gettid) return current_thread();
   if (c == call::clone) return start_thread(a.as<thread_function*>(0), a.as<void*>(1));
   const auto it = std::ranges::find(threads_, a.word[0], [](const auto& t) { return t->number; });
   if (it == threads_.end()) return -ESRCH;
@@ -25,19 +23,16 @@ long process::thread_call(call c, const call_args& a) {
   return 0;
 }
 
-long process::current_thread() const noexcept {
-  const auto it =
-      std::ranges::find(threads_, &state_of_thread(), [](const auto& t) { return t->state; });
-  return it == threads_.end() ? pid() : (*it)->number;
-}
-
 long process::start_thread(thread_function* enter, void* argument) {
   const long number = 1000 + ++site_.world.threads;
   thread& made = *threads_.emplace_back(std::make_unique<thread>(number));
   try {
-    site_.world.turns.start([this, &made, enter, argument] {
-      made.state = &state_of_thread();
+    site_.world.turns.start([this, &made, enter, argument, blocked = site_.signals.blocked()] {
+      stand_still();
+      site_.signals.mask(SIG_SETMASK, &blocked, nullptr);
       enter(argument);
+      site_.signals.thread_ends();
+      site_.world.awake = nullptr;
       made.over = true;
       ++site_.version;
       if (told_) told_->thread_ends();

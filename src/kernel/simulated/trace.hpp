@@ -23,13 +23,19 @@ enum class fault_kind : std::uint8_t {
   split,
   delay,
   stall,
+  signal_overflow,
+  short_file,
+  disk_error,
+  no_memory,
 };
 inline constexpr std::array fault_names = {
-    std::string_view("short_receive"), std::string_view("short_send"),
-    std::string_view("again"),         std::string_view("spurious"),
-    std::string_view("interrupt"),     std::string_view("abort_accept"),
-    std::string_view("reset"),         std::string_view("split"),
-    std::string_view("delay"),         std::string_view("stall"),
+    std::string_view("short_receive"),   std::string_view("short_send"),
+    std::string_view("again"),           std::string_view("spurious"),
+    std::string_view("interrupt"),       std::string_view("abort_accept"),
+    std::string_view("reset"),           std::string_view("split"),
+    std::string_view("delay"),           std::string_view("stall"),
+    std::string_view("signal_overflow"), std::string_view("short_file"),
+    std::string_view("disk_error"),      std::string_view("no_memory"),
 };
 inline constexpr std::size_t fault_kinds = fault_names.size();
 

@@ -45,6 +45,7 @@ long socket_file::receive(std::span<std::byte> into, bool peek) {
 long socket_file::send(std::span<const std::byte> from) {
   if (stage_ == stage::connecting) return -EAGAIN;
   if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -ENOTCONN : -EPIPE;
+  if (is_unix() && no_more_out_) return -EPIPE;
   if (error_ != 0) return -take_error();
   if (no_more_out_) return -EPIPE;
   if (from.empty()) return 0;
@@ -52,6 +53,7 @@ long socket_file::send(std::span<const std::byte> from) {
   const std::size_t room = all - std::min(all, held());
   if (room > 0 && wrong(fault_kind::again)) choke();
   wants_room_ = wants_room_ || room < from.size() || choked_;
+  send_found_none_ = send_found_none_ || room < from.size() || choked_;
   if (room == 0 || choked_) return -EAGAIN;
   std::size_t n = std::min(room, from.size());
   if (n > 1 && wrong(fault_kind::short_send)) n = world().random.from_one_to(n - 1);
@@ -144,7 +146,7 @@ void socket_file::transmit() {
 
 void socket_file::put_on_wire(segment s) {
   machine& w = world();
-  clock::duration delay = w.net.latency(of().at, *there_, w.random);
+  clock::duration delay = w.net.transit(of().at, *there_, s.bytes.size(), w.time.now(), w.random);
   if (wrong(fault_kind::delay)) delay += w.random.between({}, w.faults.delay_max);
   if (!s.bytes.empty() && wrong(fault_kind::reset)) s.reset = true;
   last_arrival_ = std::max(last_arrival_ + clock::duration(1), w.time.now() + delay);
@@ -258,6 +260,20 @@ void socket_file::reset_arrives(int error) {
   held_up_ = false;
   let_go();
   changed(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+void socket_file::vanish() {
+  accepted_.clear();
+  leave_names();
+  let_go();
+  stage_ = stage::failed;
+  error_ = ENETDOWN;
+  no_more_in_ = no_more_out_ = true;
+  received_.clear();
+  unsent_.clear();
+  wire_.clear();
+  hidden_ = due_ = unacknowledged_ = in_flight_ = 0;
+  held_up_ = false;
 }
 
 void socket_file::send_reset() {

@@ -13,11 +13,13 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-clock::duration length_of(const timespec& t) noexcept {
-  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-}
-
 }  // namespace
+
+void process::stand_still() {
+  while (site_.is_held()) {
+    site_.world.turns.wait(nullptr, site_.held_until, [this] { return !site_.is_held(); });
+  }
+}
 
 // A sleeper is woken a little late: time(7).
 clock::time_point process::deadline(clock::duration length) {
@@ -52,8 +54,10 @@ long process::poll(pollfd* fds, std::size_t n, int ms) {
   };
   for (pollfd& p : std::span(fds, n)) {
     if (!lies(p.fd, p.events)) continue;
-    look();
-    return p.revents = POLLIN, found + 1;
+    look();  // what is true is told as well
+    found += p.revents == 0 ? 1 : 0;
+    p.revents = static_cast<short>(p.revents | POLLIN);
+    return found;
   }
   const long r = wait(&site_.version, deadline(milliseconds(ms)), look);
   return r == 0 ? found : r == -ETIMEDOUT ? 0 : r;
@@ -151,6 +155,15 @@ long process::sleep(const timespec* t) {
   return r == -ETIMEDOUT ? 0 : r;
 }
 
+// No signal ends it: what a disk does.
+void process::spend(clock::duration length) {
+  machine& w = site_.world;
+  const auto until = w.time.now() + length;
+  while (w.time.now() < until) {
+    if (wait(nullptr, until, [] { return false; }) == -EDEADLK) return;
+  }
+}
+
 // Who yields again and again while nothing happens sleeps longer each time, and at last until
 // something does: virtual time could not get ahead otherwise.
 long process::yield() {
@@ -159,7 +172,10 @@ long process::yield() {
   else rest_ = std::clamp(rest_ * 2, least, most);
   yielded_at_ = site_.version;
   clock::time_point until = site_.world.time.now() + rest_;
-  if (rest_ == most && told_) until = std::max(until, told_->next_deadline());
+  if (rest_ == most && told_) {
+    const clock::time_point next = told_->next_deadline();
+    until = std::max(until, next == never ? never : next - site_.at.clock_ahead);
+  }
   const long r = wait(&site_.version, until, [&] { return site_.version != yielded_at_; });
   return r == -EDEADLK ? r : 0;
 }

@@ -1,0 +1,17 @@
+// See machine.hpp.
+#include "kernel/simulated/machine.hpp"
+
+#include "kernel/simulated/socket_file.hpp"
+
+namespace iolite::simulated {
+
+void machine::crash(host& h) {
+  h.is_up = false;
+  std::vector<std::shared_ptr<file>> all;  // one may hold the next
+  for (socket_file* s = h.sockets; s; s = s->next_on_host()) all.push_back(s->shared_from_this());
+  for (const auto& s : all) static_cast<socket_file&>(*s).vanish();
+  h.storage.crash(random);
+  trace.noted(time.elapsed(), "crash: " + h.name);
+}
+
+}  // namespace iolite::simulated
