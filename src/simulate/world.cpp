@@ -4,6 +4,7 @@
 #include "simulate/program.hpp"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 namespace iolite::simulate {
@@ -60,6 +61,7 @@ struct world::state {
     machine.net.send_buffer = o.send_buffer;
     machine.net.receive_buffer = o.receive_buffer;
     machine.trace.keep(o.trace_lines);
+    if (o.only) machine.draws.allow_only(*o.only);
     machine.faults_until = deadline_after(machine.time.start, o.faults_for);
   }
 
@@ -125,6 +127,19 @@ struct world::state {
     return r;
   }
 
+  [[nodiscard]] std::vector<injected_fault> injected() const {
+    std::vector<injected_fault> out;
+    for (const auto& f : machine.draws.all) {
+      const auto plan = planned.find(f.number);
+      if (plan != planned.end()) out.push_back({f.number, plan->second, {}, f.when});
+      else
+        out.push_back({f.number,
+                       std::string(simulated::fault_names[static_cast<std::size_t>(f.what)]),
+                       programs[f.who]->name(), f.when});
+    }
+    return out;
+  }
+
   // Who is left is cancelled. False: somebody does not end all the same, and stays where it is.
   bool end_all() {
     machine.faults = {};
@@ -146,6 +161,7 @@ struct world::state {
   const options wanted;
   simulated::machine machine;
   std::vector<std::unique_ptr<program>> programs;
+  std::map<std::uint64_t, std::string> planned;  // the names of planned faults
 };
 
 world::world(std::uint64_t seed, const options& o) : state_(std::make_unique<state>(seed, o)) {}
@@ -191,6 +207,18 @@ void world::at(clock::duration since_start, std::function<void()> action) {
                           std::move(action));
 }
 
+void world::fault_at(clock::duration since_start, std::string what, std::function<void()> action) {
+  state& s = *state_;
+  constexpr unsigned nobody = 0;
+  const std::uint64_t number = s.machine.draws.draw(fault_kind::planned, nobody, 1'000'000);
+  if (number == 0) return;
+  s.planned[number] = std::move(what);
+  at(since_start, [&s, number, does = std::move(action)] {
+    s.machine.happens(number, nobody, fault_kind::planned);
+    does();
+  });
+}
+
 void world::set_faults(const faults& f) { state_->machine.faults = rates_of(f); }
 
 void world::set_link(const host& a, const host& b, const link& l) {
@@ -220,6 +248,7 @@ report world::finish() {
     how = s.go_on(until, [&] { return s.over(true); }, ending::finished);
   }
   report r = s.tell(how);
+  r.injected = s.injected();
   if (how != ending::finished) s.end_all();
   return r;
 }

@@ -23,6 +23,7 @@ enum class fault_kind : std::uint8_t {
   split,
   delay,
   stall,
+  planned,  // by the program that made the world
 };
 inline constexpr std::array fault_names = {
     std::string_view("short_receive"), std::string_view("short_send"),
@@ -30,6 +31,7 @@ inline constexpr std::array fault_names = {
     std::string_view("interrupt"),     std::string_view("abort_accept"),
     std::string_view("reset"),         std::string_view("split"),
     std::string_view("delay"),         std::string_view("stall"),
+    std::string_view("planned"),
 };
 inline constexpr std::size_t fault_kinds = fault_names.size();
 
