@@ -1,5 +1,5 @@
-// A chat: what one member says all get, in one order, which is the same for all; who comes late gets
-// what was said before. What a member says stays in the order it was said.
+// A chat: what one member says all get, in one order, which is the same for all; who comes late
+// gets what was said before. What a member says stays in the order it was said.
 #include "scenarios/scenario.hpp"
 
 #include <map>

@@ -1,5 +1,5 @@
-// Three clients send to an echo server, in pieces of any size, while what they have sent comes back.
-// A connection that the network cuts is made again.
+// Three clients send to an echo server, in pieces of any size, while what they have sent comes
+// back. A connection that the network cuts is made again.
 #include "scenarios/scenario.hpp"
 #include "services.hpp"
 
@@ -14,7 +14,7 @@ task<> send_in_pieces(stream& to, std::string_view all) {
     if (!sent) co_return;  // the receiving side sees it too
     all.remove_prefix(std::min(n, all.size()));
   }
-  to.shutdown_write();
+  static_cast<void>(to.shutdown_write());
 }
 
 // False: the network has cut the connection.
@@ -43,7 +43,7 @@ class echo_story final : public story {
     w.serve(server, echo, {.model = model, .listen = {server.at(7000)}});
     for (unsigned i = 1; i <= 3; ++i) {
       const auto client = w.add_host("client-" + std::to_string(i));
-      w.run(client, model, [=] { return talk(server.at(7000), 700U * i * i * i, i); });
+      w.run(client, model, [=] { return talk(server.at(7000), std::size_t{700} * i * i * i, i); });
     }
   }
 };

@@ -50,13 +50,13 @@ class fanout_story final : public story {
       co_await iolite::sleep(1ms);
     }
     simulate::check(sent, "published");
-    s.shutdown_write();
+    static_cast<void>(s.shutdown_write());
     std::array<std::byte, 1> end;
     static_cast<void>(co_await s.recv(end));
   }
   static task<> subscribe(std::string hub, bool slow, clock::duration& took) {
     auto s = co_await connect_at_last(parse(hub));
-    if (slow) s.set_buffers(2048, 2048);
+    if (slow) static_cast<void>(s.set_buffers(2048, 2048));
     const auto begin = s.on()->now();
     frames f(s);
     simulate::check((co_await f.send("subscribe")).has_value(), "subscribed");

@@ -1,5 +1,5 @@
-// A client sends its whole question and ends its side; the server answers when it has seen that end,
-// and what it answers depends on every byte.
+// A client sends its whole question and ends its side; the server answers when it has seen that
+// end, and what it answers depends on every byte.
 #include "scenarios/scenario.hpp"
 
 namespace iolite::app {
@@ -35,7 +35,7 @@ class half_close_story final : public story {
     w.serve(server, answer_at_the_end, {.model = model, .listen = {server.at(7000)}});
     for (unsigned i = 0; i < 4; ++i) {
       const auto client = w.add_host("client-" + std::to_string(i + 1));
-      w.run(client, model, [=] { return ask(server.at(7000), 40'000U * i, i); });
+      w.run(client, model, [=] { return ask(server.at(7000), std::size_t{40'000} * i, i); });
     }
   }
 };

@@ -1,6 +1,6 @@
-// A small replicated log. A leader puts entries in order and copies them to four followers; a client
-// is told "done" once a majority has its entry. The network falls apart now and then. Nothing that
-// was acknowledged may be lost, and in the end all five have the same log.
+// A small replicated log. A leader puts entries in order and copies them to four followers; a
+// client is told "done" once a majority has its entry. The network falls apart now and then.
+// Nothing that was acknowledged may be lost, and in the end all five have the same log.
 #include "scenarios/scenario.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// A client talks to a server through a proxy that knows nothing of what they say: bytes, and the end
-// of each direction, go through. The server answers in capitals, and a last line after the end.
+// A client talks to a server through a proxy that knows nothing of what they say: bytes, and the
+// end of each direction, go through. The server answers in capitals, and a last line after the
+// end.
 #include "scenarios/scenario.hpp"
 
 #include <cctype>
@@ -28,7 +29,7 @@ task<> copy(stream& from, stream& to) {
     if (!n || *n == 0) break;
     if (!co_await to.send_all(std::span<const std::byte>(buffer).first(*n))) break;
   }
-  to.shutdown_write();
+  static_cast<void>(to.shutdown_write());
 }
 
 task<> relay(stream client, endpoint upstream) {
@@ -42,7 +43,7 @@ task<> relay(stream client, endpoint upstream) {
 task<> send_whole(stream& to, std::string_view all) {
   const auto sent = co_await to.send_all(all);
   simulate::check(sent.has_value(), "sent");
-  to.shutdown_write();
+  static_cast<void>(to.shutdown_write());
 }
 
 task<> talk(std::string proxy, std::size_t bytes, unsigned seed) {
@@ -65,7 +66,7 @@ class relay_story final : public story {
     w.serve(proxy, through, {.model = model, .listen = {proxy.at(8000)}});
     for (unsigned i = 1; i <= 3; ++i) {
       const auto client = w.add_host("client-" + std::to_string(i));
-      w.run(client, model, [=] { return talk(proxy.at(8000), 9'000U * i, i); });
+      w.run(client, model, [=] { return talk(proxy.at(8000), std::size_t{9'000} * i, i); });
     }
   }
 };

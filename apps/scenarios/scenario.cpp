@@ -34,7 +34,7 @@ endpoint parse(const std::string& address) {
 std::string pattern(std::size_t bytes, unsigned seed) {
   std::string out(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i)
-    out[i] = static_cast<char>('a' + (i * 31 + i / 251 + seed * 7) % 26);
+    out[i] = static_cast<char>('a' + (i * 31 + i / 251 + std::size_t{seed} * 7) % 26);
   return out;
 }
 

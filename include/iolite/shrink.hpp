@@ -1,6 +1,6 @@
 // Reduces a failing run of a simulated world to the fewest faults that still make it fail.
 //
-//   const auto run = [](std::uint64_t seed, const simulate::options& o) { ...; return w.finish(); };
+//   const auto run = [](std::uint64_t seed, const simulate::options& o) { return ...finish(); };
 //   const auto small = iolite::simulate::shrink(17, options, run);
 //   if (small) std::puts(small->to_string().c_str());
 #pragma once

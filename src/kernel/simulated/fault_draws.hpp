@@ -1,6 +1,7 @@
-// Which faults happen in a run. Each draw follows from the seed, the program, the kind and how often
-// that program has been asked for that kind: holding one fault back leaves all other draws, and all
-// other chance of the run, as they were. So a failing run can be tried again with fewer faults.
+// Which faults happen in a run. Each draw follows from the seed, the program, the kind and how
+// often that program has been asked for that kind: holding one fault back leaves all other draws,
+// and all other chance of the run, as they were. So a failing run can be tried again with fewer
+// faults.
 #pragma once
 #include "kernel/simulated/random.hpp"
 #include "kernel/simulated/trace.hpp"
