@@ -18,5 +18,6 @@ void add_serve(CLI::App& app, action& chosen);
 void add_connect(CLI::App& app, action& chosen);
 void add_bench(CLI::App& app, action& chosen);
 void add_compare(CLI::App& app, action& chosen);
+void add_simulate(CLI::App& app, action& chosen);
 
 }  // namespace iolite::app

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   add_connect(app, chosen);
   add_bench(app, chosen);
   add_compare(app, chosen);
+  add_simulate(app, chosen);
   if (const auto status = parse(app, argc, argv)) return *status;
   return chosen();
 }

@@ -94,6 +94,14 @@ parsed<double> parse_rate(std::string_view text) {
   return q.number;
 }
 
+parsed<std::uint64_t> parse_whole(std::string_view text) {
+  std::uint64_t n = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, n);
+  if (error == std::errc() && stop == end && !text.empty()) return n;
+  return std::unexpected(fmt::format("'{}' is not a whole number", text));
+}
+
 std::string duration_text(clock::duration length) {
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(length).count();
   if (ns % 1'000'000'000 == 0) return fmt::format("{}s", ns / 1'000'000'000);
@@ -136,6 +144,15 @@ CLI::Option* add_count(CLI::App& to, const std::string& name, unsigned& into, un
         fmt::format("'{}' is not a whole number from {} to {}", text, least, most));
   };
   return add_parsed(to, name, into, help, parse, "N", into ? std::to_string(into) : "");
+}
+
+CLI::Option* add_whole(CLI::App& to, const std::string& name, std::optional<std::uint64_t>& into,
+                       const std::string& help) {
+  return add_parsed(to, name, into, help,
+                    [](std::string_view text) -> parsed<std::optional<std::uint64_t>> {
+                      return parse_whole(text);
+                    },
+                    "N", {});
 }
 
 CLI::Option* add_json(CLI::App& to, std::string& into) {

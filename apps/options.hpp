@@ -3,7 +3,9 @@
 #include "iolite/clock.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +27,9 @@ using parsed = std::expected<T, std::string>;
 // 1000/s, or 1000. Per second, above zero.
 [[nodiscard]] parsed<double> parse_rate(std::string_view text);
 
+// 0 ... 2^64 - 1.
+[[nodiscard]] parsed<std::uint64_t> parse_whole(std::string_view text);
+
 [[nodiscard]] std::string duration_text(clock::duration length);
 [[nodiscard]] std::string size_text(std::size_t bytes);
 
@@ -38,6 +43,9 @@ CLI::Option* add_rate(CLI::App& to, const std::string& name, double& into, const
 // A whole number from `least` to `most`; zero as the initial value is no default to be shown.
 CLI::Option* add_count(CLI::App& to, const std::string& name, unsigned& into, unsigned least,
                        unsigned most, const std::string& help);
+// A whole number of 64 bits.
+CLI::Option* add_whole(CLI::App& to, const std::string& name, std::optional<std::uint64_t>& into,
+                       const std::string& help);
 // --json FILE|-
 CLI::Option* add_json(CLI::App& to, std::string& into);
 

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,6 +80,19 @@ struct options {
   std::uint64_t disk_bytes = 1U << 30;  // of each host: what finds no room is ENOSPC
   clock::duration sync_max = std::chrono::milliseconds(10);  // an fsync takes so long at most
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
+  // The numbers of the faults that may happen; the others that the seed draws are held back. See
+  // shrink.hpp.
+  std::optional<std::vector<std::uint64_t>> only = {};
+};
+
+// A fault that has happened.
+struct injected_fault {
+  // The same in every run of a seed, whichever others are held back: it stands for a kind, a
+  // program, and how manieth of that kind the program meets.
+  std::uint64_t number;
+  std::string what;  // short_receive; or as fault_at() has named it
+  std::string program;  // whom it hits; empty for those of fault_at()
+  clock::duration when;
 };
 
 // One operation that is not over when a run ends before its programs do.
@@ -106,6 +120,7 @@ struct report {
   std::vector<std::string> failures;  // programs that threw, or could not begin
   std::vector<std::string> leaks;  // descriptors that an ended program left open
   std::vector<std::pair<std::string, std::uint64_t>> faults;  // that happened, by name
+  std::vector<injected_fault> injected;  // finish(): the same one by one
 
   [[nodiscard]] bool ok() const noexcept {
     return (how == ending::finished || how == ending::holds) && failures.empty() && leaks.empty();
@@ -150,6 +165,8 @@ class world {
 
   // --- plans: now, or from an action that at() puts at a time ---
   void at(clock::duration since_start, std::function<void()> action);
+  // The same for what goes wrong by plan: it has a number as every fault, and may be held back.
+  void fault_at(clock::duration since_start, std::string what, std::function<void()> action);
   void set_faults(const faults& f);
   void set_link(const host& a, const host& b, const link& l);
   // Nothing gets from one to the other any more, or again.

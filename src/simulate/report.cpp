@@ -1,17 +1,20 @@
 // How a report is told to a person: see simulate.hpp.
 #include "iolite/simulate.hpp"
 
+#include "simulate/report_text.hpp"
+
 #include <charconv>
 
 namespace iolite::simulate {
-namespace {
 
-std::string seconds(clock::duration d) {
+std::string seconds_text(clock::duration d) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
   std::string fraction = std::to_string(us % 1'000'000);
   fraction.insert(0, 6 - fraction.size(), '0');
   return std::to_string(us / 1'000'000) + "." + fraction + " s";
 }
+
+namespace {
 
 std::string hexadecimal(std::uint64_t n) {
   char out[16];
@@ -38,11 +41,11 @@ std::uint64_t report::faults_injected() const noexcept {
 }
 
 std::string report::to_string() const {
-  std::string out = "seed " + std::to_string(seed) + ", after " + seconds(elapsed) + ": " +
+  std::string out = "seed " + std::to_string(seed) + ", after " + seconds_text(elapsed) + ": " +
                     std::string(name_of(how)) + "\n";
   out += "  " + std::to_string(calls) + " system calls, trace " + hexadecimal(hash) + "\n";
   for (const simulate::waiting& w : waiting) {
-    out += "  " + w.program + " waits since " + seconds(w.since) + ": " + w.operation;
+    out += "  " + w.program + " waits since " + seconds_text(w.since) + ": " + w.operation;
     if (!w.on.empty()) out += "  (" + w.on + ")";
     out += "\n";
   }

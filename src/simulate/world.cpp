@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <stdexcept>
 
 namespace iolite::simulate {
@@ -74,6 +75,7 @@ struct world::state {
     machine.net.send_buffer = o.send_buffer;
     machine.net.receive_buffer = o.receive_buffer;
     machine.trace.keep(o.trace_lines);
+    if (o.only) machine.draws.allow_only(*o.only);
     machine.faults_until = deadline_after(machine.time.start, o.faults_for);
   }
 
@@ -180,6 +182,19 @@ struct world::state {
     return r;
   }
 
+  [[nodiscard]] std::vector<injected_fault> injected() const {
+    std::vector<injected_fault> out;
+    for (const auto& f : machine.draws.all) {
+      const auto plan = planned_faults.find(f.number);
+      if (plan != planned_faults.end()) out.push_back({f.number, plan->second, {}, f.when});
+      else
+        out.push_back({f.number,
+                       std::string(simulated::fault_names[static_cast<std::size_t>(f.what)]),
+                       programs[f.who]->name(), f.when});
+    }
+    return out;
+  }
+
   // Who is left is cancelled. False: somebody does not end all the same, and stays where it is.
   bool end_all() {
     machine.faults = {};
@@ -204,6 +219,7 @@ struct world::state {
   std::vector<std::unique_ptr<program>> programs;
   std::vector<plan> plans;  // of each of them
   std::size_t planned = 0;  // actions whose time has not come
+  std::map<std::uint64_t, std::string> planned_faults;  // their names, by their numbers
 };
 
 // --- hosts ---
@@ -298,6 +314,18 @@ void world::at(clock::duration since_start, std::function<void()> action) {
                     });
 }
 
+void world::fault_at(clock::duration since_start, std::string what, std::function<void()> action) {
+  state& s = *state_;
+  constexpr unsigned nobody = 0;
+  const std::uint64_t number = s.machine.draws.draw(fault_kind::planned, nobody, 1'000'000);
+  if (number == 0) return;
+  s.planned_faults[number] = std::move(what);
+  at(since_start, [&s, number, does = std::move(action)] {
+    s.machine.happens(number, nobody, fault_kind::planned);
+    does();
+  });
+}
+
 void world::set_faults(const faults& f) { state_->machine.faults = rates_of(f); }
 
 void world::set_link(const host& a, const host& b, const link& l) {
@@ -352,6 +380,7 @@ report world::finish() {
     how = s.go_on(until, [&] { return s.over(true); }, ending::finished);
   }
   report r = s.tell(how);
+  r.injected = s.injected();
   if (how != ending::finished) s.end_all();
   return r;
 }

@@ -57,5 +57,5 @@ class Case(program.Case):
         self.assertRegex(lines[0], says)
 
 
-__all__ = ["Case", "Running", "dial", "json", "main", "os", "receive", "run", "serve", "signal",
-           "socket", "subprocess", "until_end"]
+__all__ = ["Case", "Running", "dial", "json", "main", "os", "re", "receive", "run", "serve",
+           "signal", "socket", "subprocess", "until_end"]

@@ -18,7 +18,13 @@ class WrongUsage(Case):
                 ["bench", ":1", "--connections", "0"], ["bench", ":1", "--duration", "abc"],
                 ["bench", ":1", "--rate", "0/s"], ["models", "--json"], ["doctor", "x"],
                 ["compare", "--models", "nonsense"], ["compare", "--workload", "nonsense"],
-                ["compare", "--rounds", "0"]):
+                ["compare", "--rounds", "0"], ["simulate", "nonsense"],
+                ["simulate", "echo", "--model", "nonsense"],
+                ["simulate", "echo", "--model", "epoll/pool"], ["simulate", "echo", "--seeds", "0"],
+                ["simulate", "echo", "--seed", "x"], ["simulate", "echo", "--minutes", "0"],
+                ["simulate", "echo", "--seed", "1", "--seeds", "2"],
+                ["simulate", "echo", "--only", "1"],
+                ["simulate", "echo", "--seed", "1", "--only", "1,x"]):
             with self.subTest(arguments=arguments):
                 done = run(*arguments)
                 self.assertEqual(done.status, 2, done.err)
@@ -86,7 +92,8 @@ class Help(Case):
     def test_every_command_has_help_with_an_example(self):
         top = run("--help")
         self.assertEqual((top.status, top.err), (0, ""))
-        for command in ("models", "doctor", "serve", "connect", "bench", "compare"):
+        for command in ("models", "doctor", "serve", "connect", "bench", "compare",
+                        "simulate"):
             with self.subTest(command=command):
                 self.assertRegex(top.out, rf"(?m)^  {command} ")
                 done = run(command, "--help")

@@ -1,6 +1,7 @@
 // What everything in one simulated world shares: time, chance, turns, the network, the trace.
 #pragma once
 #include "kernel/simulated/baton.hpp"
+#include "kernel/simulated/fault_draws.hpp"
 #include "kernel/simulated/network.hpp"
 #include "kernel/simulated/random.hpp"
 #include "kernel/simulated/signals.hpp"
@@ -23,12 +24,14 @@ struct fault_rates {
 struct site;
 
 struct machine {
-  explicit machine(std::uint64_t seed) : random(seed), time(random), turns(time, random) {}
+  explicit machine(std::uint64_t seed)
+      : random(seed), time(random), draws(seed), turns(time, random) {}
 
   random_source random;
   timeline time;
   trace_log trace;
   fault_rates faults;
+  fault_draws draws;
   clock::time_point faults_until = never;
   network net;
   baton turns;
@@ -46,9 +49,14 @@ struct machine {
   void crash(host& h);
   // Does it go wrong now? Counts, and writes it down.
   bool goes_wrong(fault_kind k, unsigned who) {
-    if (time.now() >= faults_until || !random.chance(faults.of(k))) return false;
+    if (time.now() >= faults_until) return false;
+    const std::uint64_t number = draws.draw(k, who, faults.of(k));
+    if (number != 0) happens(number, who, k);
+    return number != 0;
+  }
+  void happens(std::uint64_t number, unsigned who, fault_kind k) {
     trace.injected(time.elapsed(), who, k);
-    return true;
+    draws.all.push_back({number, time.elapsed(), who, k});
   }
 };
 

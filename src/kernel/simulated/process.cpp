@@ -261,7 +261,7 @@ long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
 
 long process::refuse_memory() {
   if (!wrong(fault_kind::no_memory)) return 0;
-  return site_.world.random.below(2) == 0 ? -ENOBUFS : -ENOMEM;
+  return site_.world.draws.extent().below(2) == 0 ? -ENOBUFS : -ENOMEM;
 }
 
 long process::transfer(call c, const call_args& a) {

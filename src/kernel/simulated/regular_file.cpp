@@ -28,7 +28,7 @@ long regular_file::read_at(std::span<std::byte> into, std::uint64_t at) {
   if (at >= what_->now.size() || into.empty()) return 0;
   if (wrong(fault_kind::disk_error)) return -EIO;
   std::size_t n = std::min<std::size_t>(into.size(), what_->now.size() - at);
-  if (n > 1 && wrong(fault_kind::short_file)) n = world().random.from_one_to(n - 1);
+  if (n > 1 && wrong(fault_kind::short_file)) n = world().draws.extent().from_one_to(n - 1);
   std::copy_n(what_->now.begin() + static_cast<std::ptrdiff_t>(at), n, into.begin());
   return static_cast<long>(n);
 }
@@ -38,7 +38,7 @@ long regular_file::write_at(std::span<const std::byte> from, std::uint64_t at) {
   if (from.empty()) return 0;
   if (wrong(fault_kind::disk_error)) return -EIO;
   std::size_t n = from.size();
-  if (n > 1 && wrong(fault_kind::short_file)) n = world().random.from_one_to(n - 1);
+  if (n > 1 && wrong(fault_kind::short_file)) n = world().draws.extent().from_one_to(n - 1);
   // pwrite(2), "Bugs": the place does not matter where bytes are appended.
   const std::uint64_t place = (status_flags & O_APPEND) != 0 ? what_->now.size() : at;
   return disk::write(*what_, place, from.first(n));

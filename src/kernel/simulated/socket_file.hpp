@@ -71,6 +71,7 @@ class socket_file final : public file {
   [[nodiscard]] shared self() { return std::static_pointer_cast<socket_file>(shared_from_this()); }
   [[nodiscard]] bool is_unix() const noexcept { return domain_ == AF_UNIX; }
   [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
+  [[nodiscard]] clock::duration a_little_later();  // after a fault
   [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
 
   // --- socket_file.cpp ---

@@ -27,6 +27,7 @@ enum class fault_kind : std::uint8_t {
   short_file,
   disk_error,
   no_memory,
+  planned,  // by the program that made the world
 };
 inline constexpr std::array fault_names = {
     std::string_view("short_receive"),   std::string_view("short_send"),
@@ -36,6 +37,7 @@ inline constexpr std::array fault_names = {
     std::string_view("delay"),           std::string_view("stall"),
     std::string_view("signal_overflow"), std::string_view("short_file"),
     std::string_view("disk_error"),      std::string_view("no_memory"),
+    std::string_view("planned"),
 };
 inline constexpr std::size_t fault_kinds = fault_names.size();
 

@@ -29,7 +29,7 @@ long socket_file::receive(std::span<std::byte> into, bool peek) {
     std::size_t n = std::min(into.size(), visible());
     if (peek) return static_cast<long>(received_.peek(into.first(n)));
     if (n > 1 && wrong(fault_kind::short_receive)) {
-      n = world().random.from_one_to(n - 1);
+      n = world().draws.extent().from_one_to(n - 1);
       hide(received_.size() - n);
     }
     received_.take(into.first(n));
@@ -56,7 +56,7 @@ long socket_file::send(std::span<const std::byte> from) {
   send_found_none_ = send_found_none_ || room < from.size() || choked_;
   if (room == 0 || choked_) return -EAGAIN;
   std::size_t n = std::min(room, from.size());
-  if (n > 1 && wrong(fault_kind::short_send)) n = world().random.from_one_to(n - 1);
+  if (n > 1 && wrong(fault_kind::short_send)) n = world().draws.extent().from_one_to(n - 1);
   if (is_unix()) {
     const shared other = other_.lock();
     if (!other) return -EPIPE;
@@ -83,11 +83,15 @@ bool socket_file::is_writable() const noexcept {
   return is_unix() ? held() * 4 <= all : held() * 3 <= all * 2;
 }
 
+clock::duration socket_file::a_little_later() {
+  return world().draws.extent().between(std::chrono::microseconds(1), milliseconds(2));
+}
+
 void socket_file::hide(std::size_t bytes) {
   if (bytes == 0) return;
   hidden_ = bytes;
   const shared me = self();
-  world().time.after(world().random.between(std::chrono::microseconds(1), milliseconds(2)), [me] {
+  world().time.after(a_little_later(), [me] {
     me->hidden_ = 0;
     me->changed(POLLIN);
   });
@@ -96,7 +100,7 @@ void socket_file::hide(std::size_t bytes) {
 void socket_file::choke() {
   choked_ = true;
   const shared me = self();
-  world().time.after(world().random.between(std::chrono::microseconds(1), milliseconds(2)), [me] {
+  world().time.after(a_little_later(), [me] {
     me->choked_ = false;
     me->changed(POLLOUT);
   });
@@ -131,7 +135,7 @@ void socket_file::transmit() {
     }
     std::size_t n = std::min({unsent_.size(), window, segment_max});
     if (n == 0) return;
-    if (n > 1 && wrong(fault_kind::split)) n = world().random.from_one_to(n - 1);
+    if (n > 1 && wrong(fault_kind::split)) n = world().draws.extent().from_one_to(n - 1);
     segment s;
     s.bytes = unsent_.take(n);
     unacknowledged_ += n;
@@ -147,7 +151,7 @@ void socket_file::transmit() {
 void socket_file::put_on_wire(segment s) {
   machine& w = world();
   clock::duration delay = w.net.transit(of().at, *there_, s.bytes.size(), w.time.now(), w.random);
-  if (wrong(fault_kind::delay)) delay += w.random.between({}, w.faults.delay_max);
+  if (wrong(fault_kind::delay)) delay += w.draws.extent().between({}, w.faults.delay_max);
   if (!s.bytes.empty() && wrong(fault_kind::reset)) s.reset = true;
   last_arrival_ = std::max(last_arrival_ + clock::duration(1), w.time.now() + delay);
   wire_.push_back(std::move(s));

@@ -37,12 +37,13 @@ long process::wait(const std::uint64_t* version, clock::time_point until, Holds 
   clock::time_point end = until;
   bool interrupted = false;
   if (until > w.time.now() && wrong(fault_kind::interrupt)) {
-    end = std::min(until, w.time.now() + w.random.between({}, std::chrono::milliseconds(5)));
+    end =
+        std::min(until, w.time.now() + w.draws.extent().between({}, std::chrono::milliseconds(5)));
     interrupted = end < until;
   }
   const waited r = wait_in_turn(version, end, holds);
   if (wrong(fault_kind::stall)) {  // the processor is somebody else's for a while
-    const auto rest = w.time.now() + w.random.between({}, w.faults.stall_max);
+    const auto rest = w.time.now() + w.draws.extent().between({}, w.faults.stall_max);
     wait_in_turn(nullptr, rest, [] { return false; });
   }
   if (r == waited::holds) return 0;

@@ -1,0 +1,96 @@
+// A chat: what one member says all get, in one order, which is the same for all; who comes late
+// gets what was said before. What a member says stays in the order it was said.
+#include "scenarios/scenario.hpp"
+
+#include <map>
+
+namespace iolite::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t members = 5, sayings = 20, in_all = members * sayings;
+
+class chat_story final : public story {
+  using queue = channel<std::string>;
+
+  void say(std::string line) {
+    for (const auto& q : queues_) must(q->try_send(line), "a queue is full");
+    said_.push_back(std::move(line));
+  }
+  task<> listen_to(frames& member) {
+    while (const auto line = co_await member.receive()) say(std::string(text_of(*line)));
+  }
+  static task<> tell(queue& from, frames& member) {
+    while (const auto line = co_await from.receive()) {
+      if (!co_await member.send(*line)) co_return;
+    }
+  }
+  task<> room(stream member) {
+    const auto mine = std::make_shared<queue>(in_all);
+    for (const std::string& line : said_) mine->try_send(line);
+    queues_.push_back(mine);
+    frames f(member);
+    scope telling;
+    telling.spawn(tell(*mine, f));
+    co_await listen_to(f);
+    std::erase(queues_, mine);
+    mine->close();
+    co_await telling.join();
+  }
+
+  static task<> talk(frames& to, std::size_t member, std::uint64_t seed) {
+    chance c(seed);
+    for (std::size_t i = 0; i < sayings; ++i) {
+      const auto text = std::to_string(member) + " " + std::to_string(i);
+      const auto sent = co_await to.send(text);
+      simulate::check(sent.has_value(), "said");
+      co_await iolite::sleep(std::chrono::microseconds(c.below(5000)));
+    }
+  }
+  task<> be_member(std::string room, std::size_t member, std::uint64_t seed) {
+    co_await iolite::sleep(std::chrono::milliseconds(chance(seed).below(50)));
+    auto s = co_await connect_at_last(parse(room));
+    frames f(s);
+    scope talking;
+    talking.spawn(talk(f, member, seed));
+    for (std::size_t i = 0; i < in_all; ++i) {
+      const auto line = co_await f.receive();
+      simulate::check(line.has_value(), "a line");
+      heard_[member].emplace_back(text_of(*line));
+    }
+    co_await talking.join();
+  }
+
+  void build(simulate::world& w, const std::string& model, std::uint64_t seed) override {
+    const auto server = w.add_host("room");
+    w.serve(server, [this](stream s) { return room(std::move(s)); },
+            {.model = model, .listen = {server.at(7000)}});
+    for (std::size_t i = 0; i < members; ++i) {
+      const auto h = w.add_host("member-" + std::to_string(i));
+      w.run(h, model, [=, this] { return be_member(server.at(7000), i, seed * members + i); });
+    }
+  }
+  std::string verdict() const override {
+    for (const auto& lines : heard_) {
+      if (lines != heard_[0]) return "two members have heard different things";
+    }
+    std::map<std::string, int> next;
+    for (const std::string& line : heard_[0]) {
+      const auto gap = line.find(' ');
+      if (std::stoi(line.substr(gap)) != next[line.substr(0, gap)]++)
+        return "out of order: " + line;
+    }
+    return {};
+  }
+
+  std::vector<std::string> said_;
+  std::vector<std::shared_ptr<queue>> queues_;
+  std::array<std::vector<std::string>, members> heard_;
+};
+
+}  // namespace
+
+std::unique_ptr<story> make_chat() { return std::make_unique<chat_story>(); }
+
+}  // namespace iolite::app
