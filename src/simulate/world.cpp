@@ -185,8 +185,8 @@ struct world::state {
   [[nodiscard]] std::vector<injected_fault> injected() const {
     std::vector<injected_fault> out;
     for (const auto& f : machine.draws.all) {
-      const auto plan = planned_faults.find(f.number);
-      if (plan != planned_faults.end()) out.push_back({f.number, plan->second, {}, f.when});
+      const auto named = planned_faults.find(f.number);
+      if (named != planned_faults.end()) out.push_back({f.number, named->second, {}, f.when});
       else
         out.push_back({f.number,
                        std::string(simulated::fault_names[static_cast<std::size_t>(f.what)]),
