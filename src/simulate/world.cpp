@@ -84,9 +84,13 @@ struct world::state {
     return std::ranges::all_of(
         programs, [](const auto& p) { return !p->is_server || p->listens || p->over; });
   }
-  [[nodiscard]] bool over(bool servers) const {
-    return std::ranges::all_of(
-        programs, [&](const auto& p) { return p->over || (p->is_server && !servers); });
+  // Asked for each turn: who went on last time does so most probably.
+  [[nodiscard]] bool over(bool servers) {
+    const auto goes_on = [&](const auto& p) { return !p->over && (servers || !p->is_server); };
+    if (went_on < programs.size() && goes_on(programs[went_on])) return false;
+    const auto it = std::ranges::find_if(programs, goes_on);
+    went_on = static_cast<std::size_t>(it - programs.begin());
+    return it == programs.end();
   }
   // Lets the others run.
   template <class Holds>
@@ -147,6 +151,7 @@ struct world::state {
   const options wanted;
   simulated::machine machine;
   std::vector<std::unique_ptr<program>> programs;
+  std::size_t went_on = 0;  // one of them
 };
 
 world::world(std::uint64_t seed, const options& o) : state_(std::make_unique<state>(seed, o)) {}
