@@ -1,5 +1,5 @@
-// How fast does a simulated world run? Three hosts with an echo server each, 20 clients, 100 virtual
-// seconds, 5,000 requests: virtual time against real time on one core, and worlds a minute.
+// How fast does a simulated world run? Three hosts with an echo server each, 20 clients, 100
+// virtual seconds, 5,000 requests: virtual time against real time on one core, and worlds a minute.
 //
 //   simulate [--model M] [--threads N] [--worlds N] [--rounds N] [--faults] [--requests N]
 //

@@ -20,7 +20,8 @@ namespace iolite {
   X(sigprocmask) X(sigtimedwait) X(sigaction) X(gettid) X(getpid) \
   X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_fsync) \
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
-  X(clone) X(join) X(detach) X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit)
+  X(clone) X(join) X(detach) \
+  X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit)
 // clang-format on
 
 enum class call : std::uint8_t {

@@ -7,8 +7,8 @@
 // kernel's own convention, >= 0 or -errno, and errno is never used. EINTR comes out as -EINTR:
 // whether to go on is the caller's knowledge.
 //
-// Not in it: memory for the C++ library, and mutexes, which are held for moments only and never in a
-// call that waits: the threads of a simulated process take turns on one thread of the system.
+// Not in it: memory for the C++ library, and mutexes. These are held for moments only and never in
+// a call that waits: the threads of a simulated process take turns on one thread of the system.
 #pragma once
 #include "iolite/clock.hpp"
 #include "kernel/calls.hpp"

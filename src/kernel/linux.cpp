@@ -120,10 +120,18 @@ long close_once(int fd) noexcept {
 // aio_error(3) and pthread_sigmask(3) return the error itself.
 long negated(int error) noexcept { return error == 0 ? 0 : (errno = error, -1); }
 
-long start_thread(void* (*enter)(void*), void* argument) noexcept {
-  pthread_t thread{};
-  const long r = negated(::pthread_create(&thread, nullptr, enter, argument));
-  return r < 0 ? r : static_cast<long>(thread);
+long thread_call(call c, const call_args& a) noexcept {
+  if (c == call::join) return negated(::pthread_join(a.as<pthread_t>(0), nullptr));
+  if (c == call::detach) return negated(::pthread_detach(a.as<pthread_t>(0)));
+  pthread_t made{};
+  const long r =
+      negated(::pthread_create(&made, nullptr, a.as<void* (*)(void*)>(0), a.as<void*>(1)));
+  return r < 0 ? r : static_cast<long>(made);
+}
+
+long ring_enter(const call_args& a) noexcept {
+  return ::syscall(SYS_io_uring_enter, a.as<int>(0), a.as<unsigned>(1), a.as<unsigned>(2),
+                   a.as<unsigned>(3), a.word[4], a.as<std::size_t>(5));
 }
 
 class linux_kernel final : public kernel {
@@ -210,15 +218,12 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::aio_return: return ::aio_return(P(aiocb, 0));
     case call::aio_fsync: return ::aio_fsync(I(0), P(aiocb, 1));
     case call::io_uring_setup: return ::syscall(SYS_io_uring_setup, U(0), a.word[1]);
-    case call::io_uring_enter:
-      return ::syscall(SYS_io_uring_enter, I(0), U(1), U(2), U(3), a.word[4], N(5));
+    case call::io_uring_enter: return ring_enter(a);
     case call::io_uring_register:
       return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
     case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
-    case call::clone: return start_thread(a.as<void* (*)(void*)>(0), P(void, 1));
-    case call::join: return negated(::pthread_join(a.as<pthread_t>(0), nullptr));
-    case call::detach: return negated(::pthread_detach(a.as<pthread_t>(0)));
+    case call::clone: case call::join: case call::detach: return thread_call(c, a);
     case call::fork: return fork_counted();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
     case call::kill: return ::kill(I(0), I(1));

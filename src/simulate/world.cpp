@@ -114,11 +114,16 @@ struct world::state {
     return std::ranges::all_of(
         programs, [](const auto& p) { return !p->is_server || p->listens || is_gone(*p); });
   }
-  // A crashed host may come back while something is planned.
-  [[nodiscard]] bool over(bool servers) const {
-    return std::ranges::all_of(programs, [&](const auto& p) {
-      return p->over || (p->is_server && !servers) || (is_gone(*p) && planned == 0);
-    });
+  // Asked for each turn: who went on last time does so most probably.
+  [[nodiscard]] bool over(bool servers) {
+    // A crashed host may come back while something is planned.
+    const auto goes_on = [&](const auto& p) {
+      return !p->over && (servers || !p->is_server) && (!is_gone(*p) || planned > 0);
+    };
+    if (went_on < programs.size() && goes_on(programs[went_on])) return false;
+    const auto it = std::ranges::find_if(programs, goes_on);
+    went_on = static_cast<std::size_t>(it - programs.begin());
+    return it == programs.end();
   }
   // It has ended, or its host has crashed.
   [[nodiscard]] static bool is_gone(program& p) noexcept {
@@ -218,6 +223,7 @@ struct world::state {
   simulated::machine machine;
   std::vector<std::unique_ptr<program>> programs;
   std::vector<plan> plans;  // of each of them
+  std::size_t went_on = 0;  // one of them
   std::size_t planned = 0;  // actions whose time has not come
   std::map<std::uint64_t, std::string> planned_faults;  // their names, by their numbers
 };

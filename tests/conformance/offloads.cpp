@@ -1,4 +1,5 @@
 // Blocking calls on helper threads: their values, exceptions, and the line they wait in.
+#include "kernel/kernel.hpp"
 #include "support/engine_test.hpp"
 
 #include <atomic>

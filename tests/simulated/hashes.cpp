@@ -1,5 +1,5 @@
-// The trace hashes of many seeds, one line each: `MODEL SEED HASH CALLS`. Every build of this program
-// writes the same lines, whatever the compiler, its options and the place of things in memory.
+// The trace hashes of many seeds, one line each: `MODELS SEED HASH CALLS`. Every build of this
+// program writes the same lines, whatever the compiler, its options and the place of its memory.
 //
 //   simulated_hashes [SEEDS [FIRST]]
 #include "worlds.hpp"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# hashes.sh SEEDS PROGRAM...: all builds of simulated_hashes write the same lines. One program is run
-# twice: its memory lies elsewhere then.
+# hashes.sh SEEDS PROGRAM...: all builds of simulated_hashes write the same lines. One program is
+# run twice: its memory lies elsewhere then.
 set -eu
 seeds=$1
 shift

@@ -163,7 +163,68 @@ TEST_P(simulated_model, a_partition_that_heals_loses_nothing) {
 
 INSTANTIATE_TEST_SUITE_P(every, simulated_model,
                          testing::Values("select", "poll", "epoll", "signal", "nonblocking",
-                                         "io_uring"));
+                                         "blocking", "io_uring"));
+
+class simulated_server : public testing::TestWithParam<std::string> {};
+
+std::string name_of_server(const testing::TestParamInfo<std::string>& model) {
+  std::string name = model.param;
+  std::ranges::replace(name, '/', '_');
+  return name;
+}
+
+TEST_P(simulated_server, echoes_every_byte_over_50_seeds_with_faults) {
+  simulate::faults f = simulate::faults::some();
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    f.reset = seed % 2 == 0 ? 0.01 : 0;
+    simulate::world w(seed, {.faults = f});
+    const auto server = w.add_host("server");
+    w.serve(server, give_back, {.model = GetParam(), .listen = {server.at(7000)}});
+    for (unsigned i = 1; i <= 6; ++i) {
+      const auto client = w.add_host("client-" + std::to_string(i));
+      w.run(client, "poll", [&, i] { return talk(server.at(7000), 900U * i, i, f.reset > 0); });
+    }
+    const auto r = w.finish();
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+  }
+}
+
+// A helper of offload(), a channel, and children: threads where the engine blocks.
+task<> square(channel<int>& to) {
+  for (int i = 0; i < 10; ++i) {
+    const auto value = co_await offload([i] { return i * i; });
+    simulate::check(value.has_value(), "the call returns");
+    if (!co_await to.send(*value)) co_return;
+  }
+  to.close();
+}
+
+task<> add_up(int& sum) {
+  channel<int> numbers(2);
+  scope children;
+  children.spawn(square(numbers));
+  while (const auto n = co_await numbers.receive()) sum += *n;
+  co_await children.join();
+}
+
+TEST_P(simulated_model, children_and_helpers_are_threads_of_their_program) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    simulate::world w(seed, {.faults = simulate::faults::some()});
+    const auto h = w.add_host("host");
+    std::array<int, 3> sums{};
+    for (int& sum : sums) w.run(h, GetParam(), [&] { return add_up(sum); });
+    const auto r = w.finish();
+    ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
+    EXPECT_EQ(sums, (std::array{285, 285, 285}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(every, simulated_server,
+                         testing::Values("select/thread", "poll/pool", "epoll/thread", "epoll/pool",
+                                         "nonblocking/pool", "signal/thread", "signal/pool",
+                                         "blocking/thread", "blocking/pool", "io_uring/thread",
+                                         "io_uring/pool"),
+                         name_of_server);
 
 }  // namespace
 }  // namespace iolite_test

@@ -63,7 +63,8 @@ TEST(simulated_report, a_dead_lock_names_who_waits_for_what_and_since_when) {
 }
 
 TEST(simulated_report, tasks_that_wait_for_each_other_are_a_dead_lock) {
-  for (const char* model : {"select", "poll", "epoll", "signal", "nonblocking", "io_uring"}) {
+  for (const char* model :
+       {"select", "poll", "epoll", "signal", "nonblocking", "blocking", "io_uring"}) {
     simulate::world w(1);
     event never_set;
     w.run(w.add_host("a"), model, [&] { return bodies::wait_in_child(never_set); });
@@ -216,7 +217,8 @@ TEST(simulated_report, descriptors_run_out_and_accepting_goes_on) {
       co_await iolite::sleep(50ms);
     }
   };
-  for (const char* model : {"select", "poll", "epoll", "signal", "nonblocking", "io_uring"}) {
+  for (const char* model :
+       {"select", "poll", "epoll", "signal", "nonblocking", "blocking", "io_uring"}) {
     simulate::world w(3, {.descriptors_max = 16});
     const auto server = w.add_host("server");
     w.serve(server, give_back, {.model = model, .listen = {server.at(7000)}});

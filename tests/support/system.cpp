@@ -2,6 +2,7 @@
 #include "support/system.hpp"
 
 #include "kernel/simulated/process.hpp"
+#include "kernel/thread.hpp"
 
 #include <atomic>
 #include <limits>
@@ -46,10 +47,15 @@ int simulated_descriptors() noexcept {
   return n;
 }
 
-other_thread::other_thread(std::function<void()> body) : it_(system_of_test(), std::move(body)) {}
+struct other_thread::state {
+  iolite::os_thread it;
+};
+
+other_thread::other_thread(std::function<void()> body)
+    : it_(std::make_unique<state>(iolite::os_thread(system_of_test(), std::move(body)))) {}
 
 void other_thread::join() {
-  if (it_.is_joinable()) it_.join();
+  if (it_->it.is_joinable()) it_->it.join();
 }
 
 other_thread::~other_thread() { join(); }

@@ -1,11 +1,13 @@
 // The kernel a test runs on: the real one, or a simulated one with a seed. The plain sockets of the
 // other side are on the same.
 #pragma once
-#include "kernel/thread.hpp"
-
 #include <cstdint>
 #include <functional>
 #include <memory>
+
+namespace iolite {
+class kernel;
+}
 
 namespace iolite_test {
 
@@ -39,7 +41,8 @@ class other_thread {
   void join();
 
  private:
-  iolite::os_thread it_;
+  struct state;
+  std::unique_ptr<state> it_;
 };
 
 // Counts what threads do, on the kernel the test runs on.

@@ -37,9 +37,9 @@ class process final : public kernel {
   // Until its host may go on: see site::held_until.
   void stand_still();
 
-  // Called by each thread before it waits. And: when something of it will want to run again although
-  // nothing happens, for programs that look again and again without saying until when. And: when one
-  // that the process has started ends.
+  // Called by each thread before it waits. And: when something of it will want to run again
+  // although nothing happens, for programs that look again and again without saying until when.
+  // And: when one that the process has started ends.
   struct listener {
     virtual void about_to_wait() {}
     virtual clock::time_point next_deadline() { return never; }

@@ -158,7 +158,7 @@ void* prepare_stack(std::span<std::byte> memory, void (*enter)(void*), void* arg
 
 void* prepare_own_stack() { return nullptr; }
 void forget_stack(void*) noexcept {}
-[[gnu::no_sanitize("thread")]] void switch_stack(void*& from, void* to) noexcept {
+__attribute__((no_sanitize("thread"))) void switch_stack(void*& from, void* to) noexcept {
   iolite_switch_stack(&from, to);
 }
 
@@ -199,7 +199,7 @@ void* prepare_stack(std::span<std::byte> memory, void (*enter)(void*), void* arg
 
 void* prepare_own_stack() { return new context; }
 void forget_stack(void* saved) noexcept { delete static_cast<context*>(saved); }
-[[gnu::no_sanitize("thread")]] void switch_stack(void*& from, void* to) noexcept {
+__attribute__((no_sanitize("thread"))) void switch_stack(void*& from, void* to) noexcept {
   ::swapcontext(&static_cast<context*>(from)->registers, &static_cast<context*>(to)->registers);
 }
 
