@@ -7,6 +7,8 @@
 #include "kernel/simulated/timeline.hpp"
 #include "kernel/simulated/trace.hpp"
 
+#include <optional>
+
 namespace iolite::simulated {
 
 // How often things go wrong: so many times in a million.
@@ -18,6 +20,14 @@ struct fault_rates {
   [[nodiscard]] std::uint32_t of(fault_kind k) const noexcept {
     return in_a_million[static_cast<std::size_t>(k)];
   }
+};
+
+// What its io_urings can do; unset: the seed says, for each ring.
+struct ring_features {
+  bool available = true;
+  std::optional<bool> defer_taskrun, buffer_rings;
+  bool coop_taskrun = true, ext_arg = true;
+  unsigned entries_max = 32768;
 };
 
 struct site;
@@ -32,6 +42,7 @@ struct machine {
   clock::time_point faults_until = never;
   network net;
   baton turns;
+  ring_features rings;
   const site* awake = nullptr;  // whose program runs, and does not wait
 
   // Nothing happens any more: what events and closed sockets hold is let go. Before its processes
