@@ -335,7 +335,7 @@ void world::leap(const host& h, clock::duration by) {
   simulated::host& at = state_->host_of(h.index_);
   // A year is left for the run.
   const auto most = never - m.time.now() - at.clock_ahead - std::chrono::hours(24 * 365);
-  at.clock_ahead += std::clamp(by, clock::duration::zero(), most);
+  at.clock_ahead += std::max(std::min(by, most), clock::duration::zero());
   m.trace.noted(m.time.elapsed(), "leap: " + at.name);
   state_->each_program_on(h.index_, [](program& p) { p.os().clock_has_leapt(); });
 }
