@@ -64,6 +64,16 @@ struct faults {
   [[nodiscard]] static faults some() noexcept;
 };
 
+// What the io_uring of this kernel lacks. Unset: the seed says, for each ring.
+struct ring_features {
+  bool available = true;  // or forbidden: EPERM
+  std::optional<bool> defer_taskrun;  // Linux 6.1
+  std::optional<bool> buffer_rings;  // 5.19
+  bool coop_taskrun = true;  // 5.19
+  bool ext_arg = true;  // 5.11: without it the engine cannot be made
+  unsigned entries_max = 32'768;  // of the submission queue; the completion queue has twice as many
+};
+
 struct options {
   simulate::faults faults = {};
   simulate::link network = {};
@@ -77,6 +87,7 @@ struct options {
   std::size_t receive_buffer = 131'072;
   // Ports for sockets that bind none: none is left, EADDRNOTAVAIL.
   std::uint16_t ports_first = 32'768, ports_last = 60'999;
+  ring_features rings = {};
   std::uint64_t disk_bytes = 1U << 30;  // of each host: what finds no room is ENOSPC
   clock::duration sync_max = std::chrono::milliseconds(10);  // an fsync takes so long at most
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text

@@ -194,14 +194,20 @@ class readiness_engine final : public engine {
     if (!s.doubted && reports_changes()) s.doubted = doubted_.add(fd, now());
   }
 
+  // A signal tells of room only who has met a full buffer (unix(7)): not who merely asks.
+  bool is_told_of_no_room(const slot& s) const noexcept {
+    return facility_.edge_only && s.writer && s.writer->kind == op_kind::ready;
+  }
+
   // Looks again at those that have waited since the last time. How long the wait may be.
   clock::duration look_again() noexcept {
     bool found = false;
     const clock::duration next = doubted_.look(now(), [&](int fd) {
       slot& s = at(fd);
-      s.doubted = (s.reader || s.writer) && s.looks < looks_max;
+      s.doubted = (s.reader || s.writer) && (s.looks < looks_max || is_told_of_no_room(s));
       if (!s.doubted) return true;
-      if (s.looks++ == 0) return false;  // it began to wait since the last time
+      if (s.looks == 0) return ++s.looks, false;  // it began to wait since the last time
+      if (s.looks < looks_max) ++s.looks;
       operation* const writer = s.writer != s.reader ? s.writer : nullptr;
       if (s.reader && retry(*s.reader)) found = true;
       if (writer && retry(*writer)) found = true;

@@ -72,6 +72,8 @@ struct world::state {
     machine.net.set_default(link_of(o.network));
     machine.net.ports_first = o.ports_first;
     machine.net.ports_last = std::max(o.ports_first, o.ports_last);
+    machine.rings = {o.rings.available,    o.rings.defer_taskrun, o.rings.buffer_rings,
+                     o.rings.coop_taskrun, o.rings.ext_arg,       o.rings.entries_max};
     machine.net.send_buffer = o.send_buffer;
     machine.net.receive_buffer = o.receive_buffer;
     machine.trace.keep(o.trace_lines);
@@ -230,7 +232,7 @@ struct world::state {
 
 // --- hosts ---
 
-// Who runs now is in the middle of something, perhaps with a lock in its hands: then a little later.
+// Who runs is in the middle of something, perhaps with a lock in its hands: then a little later.
 void world::state::crash(std::size_t index) {
   simulated::host& h = host_of(index);
   if (!h.is_up) return;
@@ -370,7 +372,7 @@ void world::leap(const host& h, clock::duration by) {
   simulated::host& at = state_->host_of(h.index_);
   // A year is left for the run.
   const auto most = never - m.time.now() - at.clock_ahead - std::chrono::hours(24 * 365);
-  at.clock_ahead += std::clamp(by, clock::duration::zero(), most);
+  at.clock_ahead += std::max(std::min(by, most), clock::duration::zero());
   m.trace.noted(m.time.elapsed(), "leap: " + at.name);
   state_->each_program_on(h.index_, [](program& p) { p.os().clock_has_leapt(); });
 }

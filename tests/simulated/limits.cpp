@@ -106,5 +106,39 @@ TEST(simulated_limits, ports_run_out_and_come_back) {
   }
 }
 
+simulate::report ring_world(std::uint64_t seed, const simulate::ring_features& rings) {
+  simulate::world w(seed, {.faults = simulate::faults::some(), .rings = rings});
+  const auto server = w.add_host("server"), client = w.add_host("client");
+  w.serve(server, give_back, {.model = "io_uring", .listen = {server.at(7000)}});
+  for (unsigned i = 0; i < 8; ++i) {
+    w.run(client, "io_uring", [&, i] { return talk(server.at(7000), 20'000, i); });
+  }
+  return w.finish();
+}
+
+TEST(simulated_limits, io_uring_does_with_what_a_kernel_has) {
+  for (const simulate::ring_features& rings :
+       {simulate::ring_features{.defer_taskrun = false},
+        {.buffer_rings = false},
+        {.defer_taskrun = false, .buffer_rings = false, .coop_taskrun = false},
+        {.entries_max = 2},
+        {.defer_taskrun = true, .buffer_rings = true, .entries_max = 1}}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      const auto r = ring_world(seed, rings);
+      ASSERT_TRUE(r.ok()) << rings.entries_max << ": " << r.to_string();
+    }
+  }
+}
+
+TEST(simulated_limits, where_io_uring_cannot_be_had_the_reason_is_told) {
+  for (const auto& [rings, why] :
+       {std::pair(simulate::ring_features{.available = false}, "EPERM"),
+        std::pair(simulate::ring_features{.ext_arg = false}, "ENOSYS")}) {
+    const auto r = ring_world(1, rings);
+    ASSERT_EQ(r.failures.size(), 9U) << r.to_string();
+    for (const std::string& f : r.failures) EXPECT_NE(f.find(why), std::string::npos) << f;
+  }
+}
+
 }  // namespace
 }  // namespace iolite_test

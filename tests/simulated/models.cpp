@@ -2,6 +2,8 @@
 // seeds, with everything going wrong that may.
 #include "worlds.hpp"
 
+#include "kernel/kernel.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -105,6 +107,39 @@ TEST_P(simulated_model, small_buffers_only_take_longer) {
                    {.faults = simulate::faults::some(), .send_buffer = 100, .receive_buffer = 70});
     ASSERT_TRUE(r.ok()) << GetParam() << ": " << r.to_string();
   }
+}
+
+// unix(7) sends no signal to who has met no full buffer: see differential_signals.cpp.
+TEST_P(simulated_model, room_on_a_unix_socket_is_seen_by_who_only_asks_for_it) {
+  struct bodies {
+    static task<> empty_later(kernel& os, int fd) {
+      co_await iolite::sleep(1s);
+      std::array<std::byte, 4096> into;
+      while (os.recv(fd, into.data(), into.size(), MSG_DONTWAIT) > 0) {
+      }
+    }
+    static task<> wait_for_room() {
+      const context c = co_await here{};
+      kernel& os = c.on->os();
+      int two[2] = {-1, -1};
+      os.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, two);
+      const std::array<std::byte, 4096> some{};
+      pollfd p{two[0], POLLOUT, 0};
+      while (os.poll(&p, 1, 0) == 1) os.send(two[0], some.data(), some.size(), MSG_NOSIGNAL);
+      scope children;
+      children.spawn(empty_later(os, two[1]));
+      const auto room = co_await (ready(two[0], interest::write) | within(10s));
+      co_await children.join();
+      os.close(two[0]);
+      os.close(two[1]);
+      simulate::check(room.has_value(), "there is room");
+    }
+  };
+  simulate::world w(1);
+  w.run(w.add_host("host"), GetParam(), bodies::wait_for_room);
+  const auto r = w.finish();
+  EXPECT_TRUE(r.ok()) << r.to_string();
+  EXPECT_LT(r.elapsed, 1100ms);
 }
 
 TEST_P(simulated_model, an_hour_of_sleep_takes_no_time) {

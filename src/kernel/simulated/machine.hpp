@@ -8,6 +8,8 @@
 #include "kernel/simulated/timeline.hpp"
 #include "kernel/simulated/trace.hpp"
 
+#include <optional>
+
 namespace iolite::simulated {
 
 // How often things go wrong: so many times in a million.
@@ -19,6 +21,14 @@ struct fault_rates {
   [[nodiscard]] std::uint32_t of(fault_kind k) const noexcept {
     return in_a_million[static_cast<std::size_t>(k)];
   }
+};
+
+// What its io_urings can do; unset: the seed says, for each ring.
+struct ring_features {
+  bool available = true;
+  std::optional<bool> defer_taskrun, buffer_rings;
+  bool coop_taskrun = true, ext_arg = true;
+  unsigned entries_max = 32768;
 };
 
 struct site;
@@ -36,6 +46,7 @@ struct machine {
   network net;
   baton turns;
   long threads = 0;  // that processes have started
+  ring_features rings;
   const site* awake = nullptr;  // whose program runs, and does not wait
 
   // Nothing happens any more: what events and closed sockets hold is let go. Before its processes

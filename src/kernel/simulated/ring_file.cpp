@@ -1,6 +1,7 @@
 // See ring_file.hpp: the queues, and which completion comes when.
 #include "kernel/simulated/ring_file.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -33,10 +34,16 @@ int ring_file::open(unsigned entries, io_uring_params& p) {
   if ((p.flags & IORING_SETUP_DEFER_TASKRUN) && !(p.flags & IORING_SETUP_SINGLE_ISSUER)) {
     return -EINVAL;
   }
-  const bool old_kernel = world().random.below(4) == 0;
-  if (old_kernel && (p.flags & new_flags) != 0) return -EINVAL;
-  has_buffer_rings_ = world().random.below(4) != 0;
-  submissions_ = std::bit_ceil(std::min(entries, 32768U));
+  const ring_features& can = world().rings;
+  if (!can.available) return -EPERM;
+  const auto lacks = [this](std::optional<bool> has) {
+    return has ? !*has : world().random.below(4) == 0;
+  };
+  if (lacks(can.defer_taskrun) && (p.flags & new_flags) != 0) return -EINVAL;
+  if (!can.coop_taskrun && (p.flags & IORING_SETUP_COOP_TASKRUN) != 0) return -EINVAL;
+  has_buffer_rings_ = !lacks(can.buffer_rings);
+  if (entries > can.entries_max && (p.flags & IORING_SETUP_CLAMP) == 0) return -EINVAL;
+  submissions_ = std::bit_ceil(std::min(entries, can.entries_max));
   completions_max_ = p.flags & IORING_SETUP_CQSIZE ? std::bit_ceil(p.cq_entries) : 2 * submissions_;
   if (completions_max_ < submissions_) return -EINVAL;
   enabled_ = (p.flags & IORING_SETUP_R_DISABLED) == 0;
@@ -50,7 +57,8 @@ int ring_file::open(unsigned entries, io_uring_params& p) {
   p.sq_entries = submissions_;
   p.cq_entries = completions_max_;
   p.features = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE |
-               IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS | IORING_FEAT_EXT_ARG;
+               IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS;
+  if (can.ext_arg) p.features |= IORING_FEAT_EXT_ARG;
   p.sq_off = {.head = sq_head,
               .tail = sq_tail,
               .ring_mask = sq_mask,
@@ -97,114 +105,161 @@ unsigned& ring_file::word(unsigned offset) const noexcept {
 
 unsigned ring_file::completions() const noexcept { return word(cq_tail) - word(cq_head); }
 
+// --- requests begin ---
+
+ring_file::submission ring_file::next_submission() const noexcept {
+  const unsigned at = word(sq_array + 4 * (word(sq_head) & (submissions_ - 1)));
+  const auto& e = reinterpret_cast<const io_uring_sqe*>(entries_.get())[at];
+  return {e.opcode, e.flags,         e.ioprio, e.buf_group, e.fd,
+          e.len,    e.poll32_events, e.addr,   e.off,       e.user_data};
+}
+
 int ring_file::submit(unsigned most) {
   if (most > 0 && !done_.empty()) {
     post();
     if (!done_.empty()) return -EBUSY;
   }
   int taken = 0;
-  for (unsigned i = 0; i < most && word(sq_head) != word(sq_tail); ++i, ++taken) {
-    const unsigned at = word(sq_array + 4 * (word(sq_head) & (submissions_ - 1)));
-    const auto& e = reinterpret_cast<const io_uring_sqe*>(entries_.get())[at];
-    const submission asked{e.opcode,        e.flags, e.buf_group, e.fd,       e.len,
-                           e.poll32_events, e.addr,  e.off,       e.user_data};
+  bool good = true;
+  chain linked;
+  for (unsigned i = 0; i < most && good && word(sq_head) != word(sq_tail); ++i, ++taken) {
+    linked.push_back(next_submission());
     ++word(sq_head);
-    begin(asked);
+    if (linked.back().has(IOSQE_IO_LINK | IOSQE_IO_HARDLINK)) continue;
+    const bool alone = linked.size() == 1;
+    good = begin(std::exchange(linked, {}), ++numbers_, alone);
   }
+  if (!linked.empty()) begin(std::move(linked), ++numbers_, false);
+  sweep();
   return taken;
 }
 
-void ring_file::begin(const submission& asked) {
-  if (asked.opcode == IORING_OP_NOP) return give(asked, 0);
-  if (asked.opcode == IORING_OP_ASYNC_CANCEL) return cancel(asked);
-  request r{asked, files_.share(asked.fd)};
-  if (!r.on) return give(asked, -EBADF);
-  if (r.on->is_regular()) return let_wait(std::move(r));
-  unsigned flags = 0;
-  const int result = attempt(r, flags);
+// False: it makes no sense, and the rest of the batch stays where it is.
+bool ring_file::begin(chain what, std::uint64_t line, bool alone) {
+  request r;
+  r.asked = what.front();
+  what.pop_front();
+  r.then = std::move(what);
+  r.id = ++numbers_;
+  r.line = line;
+  r.alone = alone && !is_multishot(r.asked);
+  if (!is_known(r.asked)) return settle(r, -EINVAL), false;
+  if (needs_file(r.asked)) {
+    r.on = files_.share(r.asked.fd);
+    if (!r.on) return settle(r, -EBADF), true;
+  }
+  if (r.asked.has(IOSQE_BUFFER_SELECT) && !has_buffer(r.asked)) return settle(r, -ENOBUFS), true;
+  guard(r);
+  if (r.asked.opcode == IORING_OP_TIMEOUT || (r.on && r.on->is_regular())) {
+    return wait_for(std::move(r)), true;
+  }
   // A file that does not wait says so at once; but a poll is meant to.
-  const bool waits = asked.opcode == IORING_OP_POLL_ADD || (r.on->status_flags & 04000) == 0;
-  if (result != -EAGAIN || !waits) return give(asked, result, flags);
-  let_wait(std::move(r));
+  const bool polls = r.asked.opcode == IORING_OP_POLL_ADD;
+  const bool waits = polls || (r.on && !hurries(r));
+  if (polls && is_multishot(r.asked)) r.changes = std::make_unique<news>(*r.on);
+  unsigned flags = IORING_CQE_F_MORE;
+  int result = 0;
+  while ((flags & IORING_CQE_F_MORE) != 0) {
+    flags = 0;
+    result = attempt(r, flags);
+    if ((flags & IORING_CQE_F_MORE) != 0) give(r, result, flags);
+  }
+  if (result == -EAGAIN && waits) wait_for(std::move(r));
+  else settle(r, result, flags);
+  return true;
 }
 
-void ring_file::let_wait(request r) {
-  r.on->opened();  // a close(2) does not end it
-  if (r.on->is_regular()) {
-    machine& w = world();
+void ring_file::wait_for(request r) {
+  machine& w = world();
+  if (r.on) r.on->opened();  // a close(2) does not end it
+  if (r.asked.opcode == IORING_OP_TIMEOUT) {
+    r.earliest = time_of(r.asked);
+    r.begun_after = given_;
+  } else if (r.on && r.on->is_regular()) {
     const bool syncs = r.asked.opcode == IORING_OP_FSYNC;
     const auto most = syncs ? of().at.sync_max : std::chrono::microseconds(200);
     r.earliest = w.time.now() + w.random.between({}, most);
+  }
+  if (r.earliest > w.time.now() && r.earliest != never) {
     w.time.at(r.earliest, [me = shared_from_this(), this] { changed(POLLIN); });
   }
-  pending_.push_back(std::move(r));
+  pending_.push_back(std::make_unique<request>(std::move(r)));
+}
+
+// --- and end ---
+
+// What is linked to it begins, or is cancelled where it failed.
+void ring_file::settle(const request& r, int result, unsigned flags) {
+  give(r, result, flags);
+  release_guard(r.id);
+  if (r.then.empty()) return;
+  const bool moves = r.asked.opcode == IORING_OP_READ || r.asked.opcode == IORING_OP_WRITE;
+  const bool failed = result < 0 || (moves && static_cast<unsigned>(result) < r.asked.bytes);
+  if (!failed || r.asked.has(IOSQE_IO_HARDLINK)) {
+    begin(r.then, r.line, false);
+    return;
+  }
+  for (const submission& s : r.then) give({.asked = s, .line = r.line}, -ECANCELED, 0);
 }
 
 // The completion comes now, or before long.
-void ring_file::give(const submission& asked, int result, unsigned flags) {
-  const completion c{asked.user_data, result, flags};
-  if (world().random.below(4) != 0) return done_.push_back(c);
-  ++late_;
+void ring_file::give(const request& r, int result, unsigned flags) {
+  if (r.asked.has(IOSQE_CQE_SKIP_SUCCESS) && result >= 0) return;
+  const completion c{r.line, r.asked.user_data, result, flags};
+  if (r.asked.opcode != IORING_OP_TIMEOUT) ++given_;
+  if (!r.alone || world().random.below(4) != 0) return done_.push_back(c);
   const auto delay = world().random.between({}, std::chrono::microseconds(30));
   world().time.after(delay, [me = std::static_pointer_cast<ring_file>(shared_from_this()), c] {
-    --me->late_;
     me->done_.push_back(c);
     me->changed(POLLIN);
   });
 }
 
 void ring_file::end(std::size_t at, int result, unsigned flags) {
-  const request r = std::move(pending_[at]);
-  pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(at));
-  give(r.asked, result, flags);
-  r.on->dropped();
+  const std::unique_ptr<request> r = std::move(pending_[at]);
+  settle(*r, result, flags);
+  r->changes.reset();
+  if (r->on) r->on->dropped();
 }
 
-void ring_file::cancel(const submission& asked) {
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    request& r = pending_[i];
-    if (r.asked.user_data != asked.address) continue;
-    // A worker may have it already: then it goes on.
-    if (r.on->is_regular() && world().random.below(2) == 0) return give(asked, -EALREADY);
-    // What has come meanwhile may win.
-    unsigned flags = 0;
-    const int result = world().random.below(2) == 0 ? attempt(r, flags) : -EAGAIN;
-    end(i, result == -EAGAIN ? -ECANCELED : result, flags);
-    return give(asked, result == -EAGAIN ? 0 : -EALREADY);
-  }
-  give(asked, -ENOENT);
-}
+void ring_file::sweep() { std::erase(pending_, nullptr); }
 
 void ring_file::progress() {
   if (of().is_held()) return;
-  for (std::size_t i = 0; i < pending_.size();) {
+  for (std::size_t i = 0; i < pending_.size();) {  // it grows by what is linked
     unsigned flags = 0;
-    const int result = attempt(pending_[i], flags);
-    if (result == -EAGAIN) ++i;
-    else end(i, result, flags);
+    const int result = pending_[i] ? attempt(*pending_[i], flags) : -EAGAIN;
+    if (!pending_[i] || (result == -EAGAIN && flags == 0)) ++i;
+    else if ((flags & IORING_CQE_F_MORE) != 0) give(*pending_[i], result, flags);
+    else end(i++, result, flags);
   }
+  sweep();
   post();
 }
 
 // In an order that the seed chooses, as far as there is room: the rest waits.
 void ring_file::post() {
   while (!done_.empty() && completions() < completions_max_) {
-    std::swap(done_[world().random.below(done_.size())], done_.back());
-    const completion& c = done_.back();
+    const std::size_t chosen = world().random.below(done_.size());
+    const auto first = std::ranges::find(done_, done_[chosen].line, &completion::line);
     io_uring_cqe out{};
-    out.user_data = c.user_data;
-    out.res = c.result;
-    out.flags = c.flags;
+    out.user_data = first->user_data;
+    out.res = first->result;
+    out.flags = first->flags;
     const std::size_t place = word(cq_tail) & (completions_max_ - 1);
     std::memcpy(queues_.get() + cqes_at(submissions_) + place * sizeof out, &out, sizeof out);
     ++word(cq_tail);
-    done_.pop_back();
+    done_.erase(first);
   }
   word(sq_flags) = done_.empty() ? 0 : IORING_SQ_CQ_OVERFLOW;
 }
 
 void ring_file::closed() {
-  for (const request& r : std::exchange(pending_, {})) r.on->dropped();
+  for (const auto& r : std::exchange(pending_, {})) {
+    if (!r) continue;
+    r->changes.reset();
+    if (r->on) r->on->dropped();
+  }
   done_.clear();
 }
 

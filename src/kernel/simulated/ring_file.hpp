@@ -3,18 +3,20 @@
 //
 // A request that cannot go on waits for its file; it is done inside io_uring_enter(2) only, as
 // IORING_SETUP_DEFER_TASKRUN promises. Its completion may come a little later than it, and after
-// those of later ones. Some rings, as the seed wills, are of an older kernel: without
-// DEFER_TASKRUN, or without buffer rings.
+// those of later ones; those of one request, and of one chain of links, come in order.
 //
-// Not in it: multishot requests, links, time-outs as requests, registered files, SQPOLL.
+// Not in it: IOSQE_IO_DRAIN, registered files and buffers, SQPOLL, bundles, zero copy, messages.
 #pragma once
 #include "kernel/simulated/descriptors.hpp"
 #include "kernel/simulated/file.hpp"
 
+#include <deque>
 #include <linux/io_uring.h>
 #include <map>
 
 namespace iolite::simulated {
+
+class socket_file;
 
 class ring_file final : public file {
  public:
@@ -44,17 +46,37 @@ class ring_file final : public file {
   // What is used of an io_uring_sqe, which itself holds an array of no elements.
   struct submission {
     std::uint8_t opcode, flags;
-    std::uint16_t buffer_group;
+    std::uint16_t priority, buffer_group;
     int fd;
     std::uint32_t bytes, call_flags;
     std::uint64_t address, offset, user_data;
+    [[nodiscard]] bool has(unsigned flag) const noexcept { return (flags & flag) != 0; }
+  };
+  using chain = std::deque<submission>;
+
+  // A file that a multishot poll waits for has changed.
+  struct news final : watcher {
+    explicit news(file& f) : of(f) { of.watch(*this); }
+    news(const news&) = delete;
+    news& operator=(const news&) = delete;
+    ~news() { of.unwatch(*this); }
+    void file_changed(short) override { untold = true; }
+    file& of;
+    bool untold = true;
   };
   struct request {
     submission asked{};
+    std::uint64_t id = 0, line = 0;  // completions of one line come in order
+    bool alone = false;  // in its line, and ended by one completion
+    chain then;  // what is linked to it
     std::shared_ptr<file> on;  // held open while it lasts
-    clock::time_point earliest{};  // a disk takes its time
+    clock::time_point earliest{};  // a disk takes its time, a time-out is one
+    std::uint64_t begun_after = 0;  // so many completions: TIMEOUT
+    std::uint64_t guards = 0;  // the request that this LINK_TIMEOUT ends
+    std::unique_ptr<news> changes;
   };
   struct completion {
+    std::uint64_t line;
     std::uint64_t user_data;
     int result;
     unsigned flags;
@@ -66,22 +88,45 @@ class ring_file final : public file {
   };
 
   [[nodiscard]] unsigned& word(unsigned offset) const noexcept;
-  void begin(const submission& asked);
-  void post();
-  void give(const submission& asked, int result, unsigned flags = 0);
+  [[nodiscard]] submission next_submission() const noexcept;
+  bool begin(chain what, std::uint64_t line, bool alone);
+  void wait_for(request r);
+  void settle(const request& r, int result, unsigned flags = 0);
+  void give(const request& r, int result, unsigned flags);
   void end(std::size_t at, int result, unsigned flags = 0);
-  void cancel(const submission& asked);
-  void let_wait(request r);
+  void sweep();
+  void post();
+  [[nodiscard]] bool has_room() const noexcept {
+    return completions() + done_.size() < completions_max_;
+  }
 
-  // --- ring_requests.cpp: -EAGAIN where it waits ---
+  // --- ring_requests.cpp: -EAGAIN where it waits; IORING_CQE_F_MORE where it goes on ---
   int attempt(request& r, unsigned& flags);
-  int accept(request& r);
+  int at_once(const submission& asked);
+  int accept(request& r, unsigned& flags);
   int connect(request& r);
   int receive(request& r, unsigned& flags);
+  int receive_into_group(request& r, socket_file& s, unsigned& flags);
   int send(request& r);
-  int poll(const request& r) const;
+  int poll(request& r, unsigned& flags) const;
   int transfer(request& r);
+  int shut_down(const request& r);
+  [[nodiscard]] static bool hurries(const request& r) noexcept;
+  [[nodiscard]] bool has_buffer(const submission& asked) const;
+  [[nodiscard]] static bool is_multishot(const submission& asked) noexcept;
+  [[nodiscard]] static bool is_known(const submission& asked) noexcept;
+  [[nodiscard]] static bool needs_file(const submission& asked) noexcept;
   [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
+
+  // --- ring_cancels.cpp: what ends other requests ---
+  int cancel(const submission& asked);
+  int cancel_at(std::size_t at);
+  int remove(const submission& asked, std::uint8_t opcode);
+  void guard(request& r);
+  int time_out(request& r);
+  int fire(const request& guard);
+  void release_guard(std::uint64_t id);
+  [[nodiscard]] clock::time_point time_of(const submission& asked) const;
 
   descriptors& files_;
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues
@@ -89,9 +134,10 @@ class ring_file final : public file {
   bool has_buffer_rings_ = true;
   std::shared_ptr<std::byte[]> queues_, entries_;
   std::size_t queues_bytes_ = 0;
-  std::vector<request> pending_;
+  std::vector<std::unique_ptr<request>> pending_;  // null: over, until sweep()
   std::vector<completion> done_;  // may be posted now
-  unsigned late_ = 0;             // those that will be
+  std::uint64_t numbers_ = 0;
+  std::uint64_t given_ = 0;  // completions, those of time-outs not counted
   std::map<std::uint16_t, buffers> buffers_;
 };
 

@@ -1,9 +1,19 @@
-// See ring_file.hpp: what the requests do. Each may be attempted many times, and is done once.
+// See ring_file.hpp: what the requests do. Each may be attempted many times, and is done once, but
+// for multishot ones.
 #include "kernel/simulated/ring_file.hpp"
 #include "kernel/simulated/socket_file.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
+#include <utility>
+
+// Linux 5.19, 6.0 and 6.11; the headers may be older.
+#ifndef IORING_ACCEPT_MULTISHOT
+#define IORING_ACCEPT_MULTISHOT (1U << 0)
+#endif
+#ifndef IORING_RECV_MULTISHOT
+#define IORING_RECV_MULTISHOT (1U << 1)
+#endif
 
 namespace iolite::simulated {
 namespace {
@@ -14,22 +24,91 @@ std::span<std::byte> room_of(const auto& asked) noexcept {
 
 }  // namespace
 
-int ring_file::attempt(request& r, unsigned& flags) {
-  if (world().time.now() < r.earliest) return -EAGAIN;
-  switch (r.asked.opcode) {
-  case IORING_OP_ACCEPT: return accept(r);
-  case IORING_OP_CONNECT: return connect(r);
-  case IORING_OP_RECV: return receive(r, flags);
-  case IORING_OP_SEND: return send(r);
-  case IORING_OP_POLL_ADD: return poll(r);
-  case IORING_OP_READ:
-  case IORING_OP_WRITE: return transfer(r);
-  case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
-  default: return -EINVAL;
+bool ring_file::is_multishot(const submission& asked) noexcept {
+  switch (asked.opcode) {
+  case IORING_OP_ACCEPT: return (asked.priority & IORING_ACCEPT_MULTISHOT) != 0;
+  case IORING_OP_RECV: return (asked.priority & IORING_RECV_MULTISHOT) != 0;
+  case IORING_OP_POLL_ADD: return (asked.bytes & IORING_POLL_ADD_MULTI) != 0;
+  default: return false;
   }
 }
 
-int ring_file::accept(request& r) {
+bool ring_file::is_known(const submission& asked) noexcept {
+  if (asked.has(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN)) return false;
+  switch (asked.opcode) {
+  case IORING_OP_LINK_TIMEOUT: return false;  // nothing before it
+  case IORING_OP_RECV: return !is_multishot(asked) || asked.has(IOSQE_BUFFER_SELECT);
+  case IORING_OP_NOP:
+  case IORING_OP_ACCEPT:
+  case IORING_OP_CONNECT:
+  case IORING_OP_SEND:
+  case IORING_OP_POLL_ADD:
+  case IORING_OP_POLL_REMOVE:
+  case IORING_OP_READ:
+  case IORING_OP_WRITE:
+  case IORING_OP_FSYNC:
+  case IORING_OP_TIMEOUT:
+  case IORING_OP_TIMEOUT_REMOVE:
+  case IORING_OP_ASYNC_CANCEL:
+  case IORING_OP_SHUTDOWN:
+  case IORING_OP_CLOSE: return true;
+  default: return false;
+  }
+}
+
+bool ring_file::needs_file(const submission& asked) noexcept {
+  switch (asked.opcode) {
+  case IORING_OP_NOP:
+  case IORING_OP_POLL_REMOVE:
+  case IORING_OP_TIMEOUT:
+  case IORING_OP_TIMEOUT_REMOVE:
+  case IORING_OP_ASYNC_CANCEL:
+  case IORING_OP_CLOSE: return false;
+  default: return true;
+  }
+}
+
+bool ring_file::hurries(const request& r) noexcept {
+  const bool on_socket = r.asked.opcode == IORING_OP_RECV || r.asked.opcode == IORING_OP_SEND;
+  return (r.on->status_flags & O_NONBLOCK) != 0 ||
+         (on_socket && (r.asked.call_flags & MSG_DONTWAIT) != 0);
+}
+
+bool ring_file::has_buffer(const submission& asked) const {
+  const auto it = buffers_.find(asked.buffer_group);
+  // The tail: see struct io_uring_buf_ring.
+  return it != buffers_.end() && it->second.entries[0].resv != it->second.head;
+}
+
+int ring_file::attempt(request& r, unsigned& flags) {
+  if (r.guards != 0) return fire(r);
+  if (r.asked.opcode == IORING_OP_TIMEOUT) return time_out(r);
+  if (world().time.now() < r.earliest) return -EAGAIN;
+  switch (r.asked.opcode) {
+  case IORING_OP_ACCEPT: return accept(r, flags);
+  case IORING_OP_CONNECT: return connect(r);
+  case IORING_OP_RECV: return receive(r, flags);
+  case IORING_OP_SEND: return send(r);
+  case IORING_OP_POLL_ADD: return poll(r, flags);
+  case IORING_OP_READ:
+  case IORING_OP_WRITE: return transfer(r);
+  case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
+  case IORING_OP_SHUTDOWN: return shut_down(r);
+  default: return at_once(r.asked);
+  }
+}
+
+int ring_file::at_once(const submission& asked) {
+  switch (asked.opcode) {
+  case IORING_OP_ASYNC_CANCEL: return cancel(asked);
+  case IORING_OP_POLL_REMOVE: return remove(asked, IORING_OP_POLL_ADD);
+  case IORING_OP_TIMEOUT_REMOVE: return remove(asked, IORING_OP_TIMEOUT);
+  case IORING_OP_CLOSE: return files_.find(asked.fd) == this ? -EBADF : files_.close(asked.fd);
+  default: return 0;  // NOP
+  }
+}
+
+int ring_file::accept(request& r, unsigned& flags) {
   auto* const s = dynamic_cast<socket_file*>(r.on.get());
   if (!s) return -ENOTSOCK;
   if (!s->is_listening()) return -EINVAL;
@@ -39,6 +118,7 @@ int ring_file::accept(request& r) {
   if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
   const auto child = s->accept();
   if (r.asked.call_flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
+  if (is_multishot(r.asked) && has_room()) flags |= IORING_CQE_F_MORE;
   return files_.add(child, (r.asked.call_flags & SOCK_CLOEXEC) != 0);
 }
 
@@ -63,30 +143,36 @@ int ring_file::receive(request& r, unsigned& flags) {
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & (POLLIN | POLLERR | POLLHUP)) == 0) return -EAGAIN;
   // A signal has met the worker that does it.
-  if (wrong(fault_kind::interrupt)) return -EINTR;
-  if ((r.asked.flags & IOSQE_BUFFER_SELECT) == 0) {
-    return static_cast<int>(s->receive(room_of(r.asked), false));
-  }
-  const auto it = buffers_.find(r.asked.buffer_group);
-  if (it == buffers_.end()) return -ENOBUFS;
-  buffers& group = it->second;
-  const std::uint16_t tail = group.entries[0].resv;  // see struct io_uring_buf_ring
-  if (tail == group.head) return -ENOBUFS;
+  if (!is_multishot(r.asked) && wrong(fault_kind::interrupt)) return -EINTR;
+  if (r.asked.has(IOSQE_BUFFER_SELECT)) return receive_into_group(r, *s, flags);
+  return static_cast<int>(s->receive(room_of(r.asked), (r.asked.call_flags & MSG_PEEK) != 0));
+}
+
+int ring_file::receive_into_group(request& r, socket_file& s, unsigned& flags) {
+  if (!has_buffer(r.asked)) return -ENOBUFS;
+  buffers& group = buffers_.at(r.asked.buffer_group);
   const io_uring_buf& buffer = group.entries[group.head % group.count];
   const std::size_t most = r.asked.bytes == 0 ? buffer.len : std::min(r.asked.bytes, buffer.len);
-  const long n = s->receive({reinterpret_cast<std::byte*>(buffer.addr), most}, false);
+  const long n = s.receive({reinterpret_cast<std::byte*>(buffer.addr), most}, false);
   // At the end of a stream some kernels use a buffer up, and others do not.
   if (n > 0 || (n == 0 && world().random.below(2) == 0)) {
     flags = IORING_CQE_F_BUFFER | (unsigned{buffer.bid} << IORING_CQE_BUFFER_SHIFT);
     ++group.head;
   }
+  if (n > 0 && is_multishot(r.asked) && has_room()) flags |= IORING_CQE_F_MORE;
   return static_cast<int>(n);
 }
 
 int ring_file::send(request& r) {
   auto* const s = dynamic_cast<socket_file*>(r.on.get());
-  if (s && (s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
-  return s ? static_cast<int>(s->send(room_of(r.asked))) : -ENOTSOCK;
+  if (!s) return -ENOTSOCK;
+  if ((s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
+  return static_cast<int>(s->send(room_of(r.asked)));
+}
+
+int ring_file::shut_down(const request& r) {
+  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  return s ? s->shutdown(static_cast<int>(r.asked.bytes)) : -ENOTSOCK;
 }
 
 // At a place of a file, or where it stands: -1.
@@ -100,9 +186,13 @@ int ring_file::transfer(request& r) {
                                 : r.on->write_at(room, r.asked.offset));
 }
 
-int ring_file::poll(const request& r) const {
+int ring_file::poll(request& r, unsigned& flags) const {
   const int bits = r.on->readiness() & (static_cast<int>(r.asked.call_flags) | POLLERR | POLLHUP);
-  return bits != 0 ? bits : -EAGAIN;
+  if (bits == 0) return -EAGAIN;
+  if (!r.changes) return bits;
+  if (!std::exchange(r.changes->untold, false)) return -EAGAIN;
+  if (has_room()) flags |= IORING_CQE_F_MORE;
+  return bits;
 }
 
 }  // namespace iolite::simulated

@@ -1,4 +1,4 @@
-// The signals of a process: what each of its threads blocks, and what waits for it there: signal(7).
+// The signals of a process: what each thread blocks, and what waits for it there: signal(7).
 //
 // Those that files send (O_ASYNC) come from file::changed(), where all readiness comes from.
 // Real-time signals are queued; one that finds no room becomes a plain SIGIO, of which one waits at
