@@ -10,7 +10,10 @@
 namespace iolite::simulated {
 
 long process::thread_call(call c, const call_args& a) {
-  if (c == call::gettid) return current_thread();
+  if (c == call::gettid) {
+    const thread* const me = current_thread();
+    return me ? me->number : pid();
+  }
   if (c == call::clone) return start_thread(a.as<thread_function*>(0), a.as<void*>(1));
   const auto it = std::ranges::find(threads_, a.word[0], [](const auto& t) { return t->number; });
   if (it == threads_.end()) return -ESRCH;
@@ -25,10 +28,10 @@ long process::thread_call(call c, const call_args& a) {
   return 0;
 }
 
-long process::current_thread() const noexcept {
+process::thread* process::current_thread() const noexcept {
   const auto it =
       std::ranges::find(threads_, &state_of_thread(), [](const auto& t) { return t->state; });
-  return it == threads_.end() ? pid() : (*it)->number;
+  return it == threads_.end() ? nullptr : it->get();
 }
 
 long process::start_thread(thread_function* enter, void* argument) {
