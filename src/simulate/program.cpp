@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace iolite::simulate {
 namespace {
@@ -153,8 +154,8 @@ void program::tell(std::vector<waiting>& out) const {
       out.push_back({name_, to_string(op, os_.clock_time()), std::move(on), w.started_at(op)});
     });
   }
-  std::ranges::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {},
-                           &waiting::since);
+  const auto order = [](const waiting& w) { return std::tie(w.since, w.operation); };
+  std::ranges::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), {}, order);
   if (out.size() == before) out.push_back({name_, "a system call", "of the program itself", {}});
 }
 

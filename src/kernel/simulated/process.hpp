@@ -8,6 +8,11 @@
 #include "kernel/simulated/machine.hpp"
 
 #include <sys/resource.h>
+
+namespace iolite {
+struct thread_state;
+}
+
 namespace iolite::simulated {
 
 class epoll_set;
@@ -76,15 +81,23 @@ class process final : public kernel {
 
   // --- threads.cpp ---
   using thread_function = void*(void*);
+  // Who yields in vain rests longer each time.
+  struct yielding {
+    clock::duration rest{};  // of the next time
+    std::uint64_t at = 0;  // the version then
+  };
   struct thread {
     explicit thread(long n) noexcept : number(n) {}
     const long number;
+    yielding yields;
+    const thread_state* state = nullptr;  // since its first turn
     bool over = false;
     bool detached = false;
   };
   long thread_call(call c, const call_args& a);
   long start_thread(thread_function* enter, void* argument);
   void forget(const thread& t) noexcept;
+  [[nodiscard]] thread* current_thread() const noexcept;  // null: the first
   [[nodiscard]] long pid() const noexcept { return 100 + static_cast<long>(site_.number); }
   template <class Holds>
   bool wait_for_threads(Holds holds);
@@ -125,8 +138,7 @@ class process final : public kernel {
   std::vector<std::shared_ptr<std::byte[]>> mapped_;
   std::vector<std::unique_ptr<thread>> threads_;  // but for the first
   listener* told_ = nullptr;
-  clock::duration rest_{};  // of the next yield in vain
-  std::uint64_t yielded_at_ = 0;  // the version then
+  yielding yields_;  // the first thread
 };
 
 }  // namespace iolite::simulated

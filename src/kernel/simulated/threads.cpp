@@ -1,6 +1,7 @@
 // See process.hpp: the threads of a process. pthread_create(3), pthread_join(3).
 #include "kernel/simulated/process.hpp"
 #include "kernel/simulated/wait.hpp"
+#include "kernel/thread_state.hpp"
 
 #include <algorithm>
 #include <new>
@@ -23,11 +24,18 @@ long process::thread_call(call c, const call_args& a) {
   return 0;
 }
 
+process::thread* process::current_thread() const noexcept {
+  const auto it =
+      std::ranges::find(threads_, &state_of_thread(), [](const auto& t) { return t->state; });
+  return it == threads_.end() ? nullptr : it->get();
+}
+
 long process::start_thread(thread_function* enter, void* argument) {
   const long number = 1000 + ++site_.world.threads;
   thread& made = *threads_.emplace_back(std::make_unique<thread>(number));
   try {
     site_.world.turns.start([this, &made, enter, argument, blocked = site_.signals.blocked()] {
+      made.state = &state_of_thread();
       stand_still();
       site_.signals.mask(SIG_SETMASK, &blocked, nullptr);
       enter(argument);

@@ -168,15 +168,17 @@ void process::spend(clock::duration length) {
 // something does: virtual time could not get ahead otherwise.
 long process::yield() {
   constexpr clock::duration least = microseconds(1), most = milliseconds(1);
-  if (site_.version != yielded_at_) rest_ = least;
-  else rest_ = std::clamp(rest_ * 2, least, most);
-  yielded_at_ = site_.version;
-  clock::time_point until = site_.world.time.now() + rest_;
-  if (rest_ == most && told_) {
+  thread* const me = current_thread();
+  yielding& mine = me ? me->yields : yields_;
+  const std::uint64_t version = site_.version;
+  mine.rest = version == mine.at ? std::clamp(mine.rest * 2, least, most) : least;
+  mine.at = version;
+  clock::time_point until = site_.world.time.now() + mine.rest;
+  if (mine.rest == most && told_) {
     const clock::time_point next = told_->next_deadline();
     until = std::max(until, next == never ? never : next - site_.at.clock_ahead);
   }
-  const long r = wait(&site_.version, until, [&] { return site_.version != yielded_at_; });
+  const long r = wait(&site_.version, until, [&] { return site_.version != version; });
   return r == -EDEADLK ? r : 0;
 }
 
