@@ -88,7 +88,7 @@ std::optional<failing_seed> run_all(const simulation& s, const simulate_argument
     all.add(r);
     const bool ok = r.ok();
     if (shown && !print(fmt::format("seed {}: {}\n", *seed, ok ? "ok" : "failed"))) break;
-    if (!ok) return look_closer(s, *seed, r);
+    if (!ok) return look_closer(s, *seed);
   }
   return std::nullopt;
 }

@@ -32,9 +32,12 @@ simulate::report run_world(const simulation& s, std::uint64_t seed, const simula
   return r;
 }
 
-std::vector<std::uint64_t> numbers_of(const simulate::report& r) {
-  std::vector<std::uint64_t> out;
-  for (const auto& f : r.injected) out.push_back(f.number);
+std::string command(const simulation& s, std::uint64_t seed,
+                    const std::optional<std::vector<std::uint64_t>>& only) {
+  std::string out =
+      fmt::format("iolite simulate {} --model {} --seed {}", s.scenario->name, s.model, seed);
+  if (only)
+    out += only->empty() ? " --only none" : fmt::format(" --only {}", fmt::join(*only, ","));
   return out;
 }
 
@@ -51,27 +54,23 @@ simulate::report run_seed(const simulation& s, std::uint64_t seed) {
   return run_world(s, seed, options_of(s));
 }
 
-failing_seed look_closer(const simulation& s, std::uint64_t seed, simulate::report r) {
+failing_seed look_closer(const simulation& s, std::uint64_t seed) {
   failing_seed out;
   simulate::options o = options_of(s);
   if (!s.only) {
     // An interrupt ends the search where it is: no smaller run is found any more.
-    const auto small =
-        simulate::shrink(seed, o, [&](std::uint64_t n, const simulate::options& less) {
-          return interruptible::signal() == 0 ? run_world(s, n, less) : simulate::report();
-        });
-    if (small) {
+    const auto run = [&](std::uint64_t n, const simulate::options& less) {
+      return interruptible::signal() == 0 ? run_world(s, n, less) : simulate::report();
+    };
+    if (auto small = simulate::shrink(seed, o, run)) {
+      small->minimal = small->minimal && interruptible::signal() == 0;
       out.faults = small->to_string();
-      r = small->least;
+      o.only = small->only;
     }
-    o.only = numbers_of(r);
   }
   o.trace_lines = trace_lines;
   out.report = run_world(s, seed, o, &out.trace);
-  // Nobody can type what nothing could be left out of.
-  const std::string only = o.only->empty() ? "none" : fmt::format("{}", fmt::join(*o.only, ","));
-  out.repeat = fmt::format("iolite simulate {} --model {} --seed {} --only {}", s.scenario->name,
-                           s.model, seed, only);
+  out.repeat = command(s, seed, o.only);
   return out;
 }
 

@@ -36,8 +36,8 @@ struct failing_seed {
 };
 
 [[nodiscard]] simulate::report run_seed(const simulation& s, std::uint64_t seed);
-// `r`: the report of the failing run.
-[[nodiscard]] failing_seed look_closer(const simulation& s, std::uint64_t seed, simulate::report r);
+// Of one that fails.
+[[nodiscard]] failing_seed look_closer(const simulation& s, std::uint64_t seed);
 
 [[nodiscard]] std::string text_of(const failing_seed& f);
 [[nodiscard]] nlohmann::ordered_json json_of(const simulation& s, const simulation_totals& all,

@@ -9,6 +9,7 @@
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -45,6 +46,7 @@ class stream_operation : public awaitable_operation {
  private:
   friend class iolite::stream;
   stream_operation*& seat() const noexcept;
+  void heed_reset() noexcept;
   stream* stream_;  // null once the stream is closed
 };
 
@@ -172,6 +174,9 @@ class stream {
   detail::stream_operation* receiving_ = nullptr;  // pending, or null
   detail::stream_operation* sending_ = nullptr;
   detail::stream_owner* owner_ = nullptr;
+  // A send has met a reset, and the next receive is to tell it: the kernel tells it once only, and
+  // then gives the end of a stream that was cut. The two may be on two threads: see scope.hpp.
+  std::atomic<bool> cut_ = false;
   static constexpr std::size_t unlimited = ~std::size_t{0};
   std::size_t receivable_ = unlimited;  // bytes, once its owner ends it
 };

@@ -52,9 +52,19 @@ bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
   return begin(h, c);
 }
 
+void detail::stream_operation::heed_reset() noexcept {
+  if (outcome == -ECONNRESET) {
+    stream_->cut_ = kind == op_kind::send;
+  } else if (kind == op_kind::recv && outcome >= 0 &&
+             (all ? moved < size : outcome == 0 && size > 0)) {
+    if (stream_->cut_.exchange(false)) outcome = -ECONNRESET;
+  }
+}
+
 int detail::stream_operation::end_on_stream() noexcept {
   if (stream_ && seat() == this) {
     seat() = nullptr;
+    heed_reset();
     if (kind == op_kind::recv && stream_->receivable_ != stream::unlimited)
       stream_->receivable_ -= std::min(stream_->receivable_, moved);
   }
@@ -210,6 +220,7 @@ void stream::take(stream& other) noexcept {
   idle_ = other.idle_;
   owner_ = std::exchange(other.owner_, nullptr);
   receivable_ = std::exchange(other.receivable_, unlimited);
+  cut_ = other.cut_.exchange(false);
 }
 
 // --- addresses and options ---

@@ -143,6 +143,37 @@ TEST_P(engine, a_reset_ends_a_pending_send) {
   EXPECT_TRUE(is_gone(out.code)) << out.code.message();
 }
 
+// The kernel tells a reset once. Had a send met it, a receive would see the end of a whole stream.
+TEST_P(engine, a_receive_after_a_send_that_met_a_reset_tells_it_too) {
+  struct bodies {
+    static task<std::error_code> send_until_error(stream& to) {
+      for (;;) {
+        const auto sent = co_await to.send_all("x");
+        if (!sent) co_return sent.error();
+      }
+    }
+    static std::error_code error_of(const result<std::string>& r) {
+      return r ? std::error_code() : r.error();
+    }
+    static task<std::error_code> receive_lease(stream& from) {
+      const auto got = co_await from.recv_lease();
+      co_return got ? std::error_code() : got.error();
+    }
+  };
+  for (int how = 0; how < 3; ++how) {
+    half_pair pair = tcp_half(on());
+    pair.theirs.reset();
+    EXPECT_EQ(run(bodies::send_until_error(pair.ours)), std::errc::connection_reset);
+    stream ours = std::move(pair.ours);  // it is the connection that was cut
+    std::error_code told;
+    if (how == 0) told = bodies::error_of(run(receive(ours)));
+    else if (how == 1) told = bodies::error_of(run(receive_exactly(ours, 3)));
+    else told = run(bodies::receive_lease(ours));
+    EXPECT_EQ(told, std::errc::connection_reset) << how;
+    EXPECT_EQ(run(receive(ours)).value_or("error"), "");
+  }
+}
+
 TEST_P(engine, a_close_ends_a_pending_send_over_unix) {
   half_pair pair = unix_half(on());
   struct bodies {

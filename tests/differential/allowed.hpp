@@ -7,7 +7,7 @@
 namespace iolite_test::differential {
 
 inline constexpr std::array<std::string_view, 5> allowed_differences = {
-    "pieces",  // player.cpp: receive(), send(), receive_to_end()
+    "pieces",  // transfers.hpp: receive(), send(), receive_to_end()
     "gone",  // told_gone()
     "moved",  // receive_too_much()
     "taken",  // be_cut()

@@ -1,40 +1,16 @@
-// See player.hpp. The differences between models that are allowed for are named where they are made
-// equal, as docs/semantics.md names them.
+// See player.hpp: the moves.
 #include "player.hpp"
 
-#include "support/sockets.hpp"
-#include "support/streams.hpp"
-
-#include <algorithm>
-#include <optional>
+#include "transfers.hpp"
 
 namespace iolite_test::differential {
 
 using namespace iolite;
 using namespace std::chrono_literals;
 
-namespace {
-
-std::string told(std::string_view bytes) {
-  std::uint64_t h = 0xcbf29ce484222325U;
-  for (const char c : bytes) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return std::to_string(bytes.size()) + " B " + std::to_string(h % 1'000'003);
-}
-std::string told(std::error_code e) { return e ? e.message() : "ok"; }
-template <class T>
-std::string told(const result<T>& r) {
-  if (!r) return r.error().message();
-  if constexpr (std::is_integral_v<T>) return std::to_string(*r);
-  else return "ok";
-}
-// Difference `gone`: a peer that is gone is a broken pipe or a reset.
-std::string told_gone(std::error_code e) { return is_gone(e) ? "gone" : told(e); }
-
-}  // namespace
-
-class part {
+class part : transfers {
  public:
-  part(performance& p, int me) : all_(p), me_(me), streams_(p.script_.links.size()) {}
+  part(performance& p, int me) : transfers(p, me), streams_(p.script_.links.size()) {}
 
   task<> play() {
     const auto& moves = all_.script_.moves;
@@ -57,14 +33,6 @@ class part {
   }
 
  private:
-  void saw(std::string what) {
-    all_.seen_[static_cast<std::size_t>(me_)].push_back(std::to_string(at_) + " " +
-                                                        std::move(what));
-  }
-  event& first() { return all_.first_[at_]; }
-  event& second() { return all_.second_[at_]; }
-  static std::size_t piece_of(const move& m) { return 1 + m.more % 3000 + m.bytes / 16; }
-
   // --- connections ---
 
   task<> accept(const move& m, stream& into) {
@@ -91,81 +59,6 @@ class part {
     second().set();
   }
 
-  // --- bytes ---
-
-  task<> send(stream& to, const move& m, std::size_t bytes, bool quiet = false) {
-    const std::string all = pattern(bytes, static_cast<unsigned>(at_));
-    std::span<const std::byte> rest = std::as_bytes(std::span(all));
-    std::error_code why;
-    if (m.how == way::pieces) {  // difference `pieces`: how many a send_some() takes
-      while (!rest.empty() && !why) {
-        const auto n = co_await to.send_some(rest.first(std::min(rest.size(), piece_of(m))));
-        if (n) rest = rest.subspan(*n);
-        else why = n.error();
-      }
-    } else if (const auto n = co_await to.send_all(rest); !n) {
-      why = n.error();
-    }
-    if (!quiet) saw("send: " + told(why));
-  }
-  // So many bytes. Difference `pieces`: how many come at a time.
-  task<> receive(stream& from, const move& m, std::size_t bytes) {
-    std::string got;
-    std::error_code why;
-    bool ended = false;
-    std::string buffer(bytes, '\0');
-    if (m.how == way::whole) {
-      const auto r = co_await from.recv_all(bytes_of(buffer));
-      saw("recv_all: " + (r ? told(buffer) : told(r)));
-      co_return;
-    }
-    while (got.size() < bytes && !ended && !why) {
-      const std::size_t most = std::min(bytes - got.size(), piece_of(m));
-      const auto n = co_await from.recv(bytes_of(buffer).first(most));
-      if (!n) why = n.error();
-      ended = n && *n == 0;
-      got.append(buffer, 0, n.value_or(0));
-    }
-    saw("recv: " + told(got) + " " + (ended ? "end" : told(why)));
-  }
-  // The next receive says that it is over: the end, or an error.
-  task<> receive_end(stream& from, const move& m) {
-    if (m.how == way::lease) {
-      const auto l = co_await from.recv_lease();
-      saw("recv_lease: " + (l ? told(text(l->bytes())) : told(l)));
-    } else {
-      std::array<std::byte, 16> buffer;
-      const auto n = co_await from.recv(buffer);
-      saw("recv: " + told(n));
-    }
-  }
-  static std::string_view text(std::span<const std::byte> b) noexcept {
-    return {reinterpret_cast<const char*>(b.data()), b.size()};
-  }
-  // All there is up to the end of the stream.
-  task<> receive_to_end(stream& from, const move& m) {
-    std::string got;
-    for (;;) {
-      if (m.how == way::lease) {
-        const auto l = co_await from.recv_lease();
-        if (!l || l->empty()) {
-          saw("leases: " + told(got) + " " + told(l));
-          co_return;
-        }
-        got += text(l->bytes());
-        continue;
-      }
-      std::array<std::byte, 2000> buffer;
-      const auto n =
-          co_await from.recv(std::span(buffer).first(std::min<std::size_t>(2000, piece_of(m))));
-      if (!n || *n == 0) {
-        saw("recv: " + told(got) + " " + told(n));
-        co_return;
-      }
-      got += text(std::span(buffer).first(*n));
-    }
-  }
-
   // --- moves of two: who gives, who takes ---
 
   task<> give(const move& m, stream& s);
@@ -174,10 +67,16 @@ class part {
   task<> receive_in_vain(stream& s, const move& m) {
     const clock::duration limit = m.bytes % 2 == 0 ? 0ms : 1ms;
     std::array<std::byte, 100> buffer;
-    if (m.how == way::whole)
-      saw("recv_all: " + told(co_await (s.recv_all(buffer) | within{limit})));
-    else if (m.how == way::pieces) saw("recv: " + told(co_await (s.recv(buffer) | within{limit})));
-    else saw("recv_lease: " + told(co_await (s.recv_lease() | within{limit})));
+    if (m.how == way::whole) {
+      const auto r = co_await (s.recv_all(buffer) | within{limit});
+      saw("recv_all: " + told(r));
+    } else if (m.how == way::pieces) {
+      const auto n = co_await (s.recv(buffer) | within{limit});
+      saw("recv: " + told(n));
+    } else {
+      const auto l = co_await (s.recv_lease() | within{limit});
+      saw("recv_lease: " + told(l));
+    }
   }
   task<> receive_beyond(stream& s, const move& m) {
     std::string buffer(m.due + m.bytes + m.more, '\0');
@@ -347,9 +246,6 @@ class part {
     }
   }
 
-  performance& all_;
-  const int me_;
-  std::size_t at_ = 0;
   std::vector<stream> streams_;  // by link
 };
 

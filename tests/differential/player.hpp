@@ -23,6 +23,7 @@ class performance {
 
  private:
   friend class part;
+  friend class transfers;
   const script& script_;
   const std::string unix_prefix_, tcp_address_;
   const iolite::clock::duration settles_;

@@ -1,9 +1,9 @@
-// A script: what some parties do to each other over connections. The same on every model, since what
-// a party sees does not depend on who is faster: each receive is for bytes that are surely sent, and
-// where something must not come, its sender waits until the other has looked.
+// A script: what some parties do to each other over connections. The same on every model, since
+// what a party sees does not depend on who is faster: each receive is for bytes that are surely
+// sent, and where something must not come, its sender waits until the other has looked.
 //
-// A script is a list of moves. A move that does not fit what was before it (a message on a connection
-// that is closed) is passed over, so that any part of a script is a script too.
+// A script is a list of moves. A move that does not fit what was before it (a message on a
+// connection that is closed) is passed over, so that any part of a script is a script too.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -19,8 +19,8 @@ task<> play_all(performance& p, int parties) {
   co_await all.join();
 }
 
-// Names that no other performance of this machine has. Connections that have ended keep their pair of
-// ports for a minute: an address of its own for each script leaves enough of them.
+// Names that no other performance of this machine has. Connections that have ended keep their pair
+// of ports for a minute: an address of its own for each script leaves enough of them.
 performance on_this_machine(const script& s) {
   static std::atomic<unsigned> count;
   const unsigned n = ++count;
