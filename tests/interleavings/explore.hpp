@@ -13,9 +13,9 @@
 // free), and `stale_reads`: an atomic read that is not seq_cst may give any older value that the
 // C++ memory model allows; those are tried too, so store buffering is covered.
 //
-// Not modelled: stores that become visible in another order than they were made by (a read may be
-// late, a store is not), reads from the future, spurious failures of compare_exchange_weak, spurious
-// ends of a wait on a condition variable. A system call is a synchronization, as in ThreadSanitizer.
+// Not modelled: fences; stores that become visible in another order than they were made (a read may
+// be late, a store is not); reads from the future; spurious failures of compare_exchange_weak and
+// ends of a wait on a condition variable. A system call synchronizes, as in ThreadSanitizer.
 #pragma once
 #include <cstdint>
 #include <functional>
