@@ -106,7 +106,8 @@ std::string duration_text(clock::duration length) {
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(length).count();
   if (ns % 1'000'000'000 == 0) return fmt::format("{}s", ns / 1'000'000'000);
   if (ns % 1'000'000 == 0) return fmt::format("{}ms", ns / 1'000'000);
-  return fmt::format("{}us", ns / 1'000);
+  if (ns % 1'000 == 0) return fmt::format("{}us", ns / 1'000);
+  return fmt::format("{}ns", ns);
 }
 
 std::string size_text(std::size_t bytes) {

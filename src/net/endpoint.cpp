@@ -48,6 +48,7 @@ std::expected<endpoint, error> parse_unix(std::string_view text, std::string_vie
 // `host` is without brackets; `v6` says that it stood in some.
 std::expected<endpoint, error> parse_inet(std::string_view text, std::string_view host, bool v6,
                                           std::uint16_t port) {
+  if (host.find('\0') != host.npos) return bad(text, "an address contains no zero bytes");
   const std::string name(host.empty() || host == "localhost" ? "127.0.0.1" : host);
   if (v6) {
     sockaddr_in6 a{};

@@ -97,6 +97,14 @@ TEST(endpoint, bad_ones_are_refused_with_what_would_be_right) {
   }
 }
 
+TEST(endpoint, a_zero_byte_does_not_end_an_address) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"127.0.0.1\0junk:7000"sv, "[::1\0]:7000"sv, "unix:/a\0b"sv}) {
+    const auto e = endpoint::parse(text);
+    EXPECT_FALSE(e.has_value()) << "read as " << e->to_string();
+  }
+}
+
 TEST(endpoint, a_unix_path_that_is_too_long_is_refused) {
   const std::string longest(sizeof(sockaddr_un::sun_path) - 1, 'x');
   EXPECT_TRUE(endpoint::parse("unix:" + longest));

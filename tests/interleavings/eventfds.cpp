@@ -1,0 +1,144 @@
+// See eventfds.hpp.
+#include "eventfds.hpp"
+
+#include "machine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace interleavings {
+namespace {
+
+machine& m() { return machine::it(); }
+
+}  // namespace
+
+iolite::clock::time_point eventfds::now() noexcept {
+  return iolite::clock::time_point(iolite::clock::duration(m().time_ns));
+}
+
+eventfds::file* eventfds::at(int fd) {
+  const auto i = static_cast<std::size_t>(fd);
+  return fd >= 0 && i < files_.size() && files_[i].open ? &files_[i] : nullptr;
+}
+
+void eventfds::learn(const file& f) { m().mem.clock(m().thread()).join(f.known); }
+
+long eventfds::invoke(iolite::call c, const iolite::call_args& a) noexcept {
+  using iolite::call;
+  const machine::inside here;
+  const int fd = a.as<int>(0);
+  const bool makes = c == call::eventfd || c == call::epoll_create1;
+  const deed d{iolite::name_of(c).data(), makes ? static_cast<void*>(this) : at(fd),
+               __builtin_return_address(0)};
+  if (c != call::poll && c != call::fcntl) m().point(d);
+  switch (c) {
+  case call::eventfd: return add(false);
+  case call::epoll_create1: return add(true);
+  case call::close: return at(fd) ? (*at(fd) = file{}, 0) : -EBADF;
+  case call::fcntl: return at(fd) ? 0 : -EBADF;
+  case call::write: return write(fd, *a.as<const std::uint64_t*>(1));
+  case call::read: return read(fd, a.as<std::uint64_t*>(1));
+  case call::poll: return poll(a.as<pollfd*>(0), a.as<std::size_t>(1), a.as<int>(2));
+  case call::epoll_ctl: return control(fd, a.as<int>(1), a.as<int>(2), a.as<epoll_event*>(3));
+  case call::epoll_wait: return epoll_wait(fd, a.as<epoll_event*>(1), a.as<int>(2), a.as<int>(3));
+  default: m().fail("a system call that is not modelled: " + std::string(iolite::name_of(c)));
+  }
+}
+
+int eventfds::add(bool is_epoll) {
+  const auto f = std::find_if(files_.begin(), files_.end(), [](const file& x) { return !x.open; });
+  if (f == files_.end()) return -EMFILE;
+  f->open = true;
+  f->is_epoll = is_epoll;
+  return static_cast<int>(f - files_.begin());
+}
+
+long eventfds::write(int fd, std::uint64_t n) {
+  file* const f = at(fd);
+  if (!f) m().fail("a write to a descriptor that is closed");
+  f->count += n;
+  f->known.join(m().mem.clock(m().thread()));
+  m().mem.tick(m().thread());
+  for (file& ep : files_) {
+    for (watch& w : ep.watches) w.changed |= w.fd == fd;
+  }
+  return sizeof n;
+}
+
+long eventfds::read(int fd, std::uint64_t* out) {
+  file* const f = at(fd);
+  if (!f) m().fail("a read of a descriptor that is closed");
+  if (f->count == 0) return -EAGAIN;
+  *out = std::exchange(f->count, 0);
+  learn(*f);
+  return sizeof *out;
+}
+
+// A wait that has an end may reach it at any time: then time goes on.
+template <class Ready>
+bool eventfds::wait(int ms, Ready ready) {
+  if (ready()) return true;
+  if (ms == 0) return false;
+  if (m().wait(ready, ms > 0)) return true;
+  m().time_ns += std::int64_t{1'000'000} * ms;
+  return false;
+}
+
+int eventfds::poll(pollfd* fds, std::size_t n, int ms) {
+  for (std::size_t i = 0; i < n; ++i)
+    m().point({"poll", at(fds[i].fd), __builtin_return_address(0)});
+  const auto ready = [&] {
+    return std::any_of(fds, fds + n, [&](const pollfd& p) { return at(p.fd) && at(p.fd)->count; });
+  };
+  if (!wait(ms, ready)) return 0;
+  int found = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const file* const f = at(fds[i].fd);
+    fds[i].revents = f && f->count > 0 ? POLLIN : 0;
+    if (fds[i].revents == 0) continue;
+    ++found;
+    learn(*f);
+  }
+  return found;
+}
+
+int eventfds::control(int ep, int what, int fd, const epoll_event* e) {
+  if (!at(ep) || !at(fd)) return -EBADF;
+  for (watch& w : at(ep)->watches) {
+    if (what == EPOLL_CTL_ADD ? w.fd >= 0 : w.fd != fd) continue;
+    if (what == EPOLL_CTL_DEL) w = watch{};
+    else w = {fd, *e, true};
+    return 0;
+  }
+  return what == EPOLL_CTL_ADD ? -ENOSPC : -ENOENT;
+}
+
+bool eventfds::reports(const file& f, const watch& w) {
+  return f.count > 0 && ((w.wanted.events & EPOLLET) == 0 || w.changed);
+}
+
+int eventfds::epoll_wait(int ep, epoll_event* out, int max, int ms) {
+  file* const f = at(ep);
+  for (const watch& w : f->watches) {
+    if (w.fd >= 0) m().point({"epoll_wait", at(w.fd), __builtin_return_address(0)});
+  }
+  const auto any = [&] {
+    return std::any_of(f->watches.begin(), f->watches.end(),
+                       [&](const watch& w) { return at(w.fd) && reports(*at(w.fd), w); });
+  };
+  if (!wait(ms, any)) return 0;
+  int found = 0;
+  for (watch& w : f->watches) {
+    if (found == max || !at(w.fd) || !reports(*at(w.fd), w)) continue;
+    w.changed = false;
+    learn(*at(w.fd));
+    out[found] = w.wanted;
+    out[found++].events = EPOLLIN;
+  }
+  return found;
+}
+
+}  // namespace interleavings

@@ -1,0 +1,47 @@
+// A kernel of event descriptors: what engines wake each other through, and how they wait for it.
+// Other calls stop the program.
+#pragma once
+#include "kernel/kernel.hpp"
+#include "memory.hpp"
+
+#include <array>
+#include <cstdint>
+#include <sys/epoll.h>
+
+namespace interleavings {
+
+class eventfds final : public iolite::kernel {
+ public:
+  iolite::clock::time_point now() noexcept override;
+  long invoke(iolite::call c, const iolite::call_args& a) noexcept override;
+
+ private:
+  struct watch {
+    int fd = -1;
+    epoll_event wanted{};
+    bool changed = false;  // since it was last reported: for edge-triggered ones
+  };
+  struct file {
+    bool open = false;
+    bool is_epoll = false;
+    std::uint64_t count = 0;
+    vector_clock known;  // what a write told, and a read or a wait learns
+    std::array<watch, 4> watches;
+  };
+
+  int add(bool is_epoll);
+  long write(int fd, std::uint64_t n);
+  long read(int fd, std::uint64_t* out);
+  int poll(pollfd* fds, std::size_t n, int ms);
+  int control(int ep, int what, int fd, const epoll_event* e);
+  int epoll_wait(int ep, epoll_event* out, int max, int ms);
+  template <class Ready>
+  bool wait(int ms, Ready ready);
+  file* at(int fd);
+  static bool reports(const file& f, const watch& w);
+  void learn(const file& f);
+
+  std::array<file, 16> files_{};
+};
+
+}  // namespace interleavings

@@ -1,0 +1,69 @@
+// Calls handed to helper threads, and back.
+#include "loops.hpp"
+
+#include <iolite/offload.hpp>
+#include <thread>
+
+namespace interleavings {
+namespace {
+
+using iolite::task;
+
+class Offloads : public each_loop {};
+
+task<int> call_twice() {
+  const auto first = co_await iolite::offload([] { return 1; });
+  const auto second = co_await iolite::offload([] { return 2; });
+  co_return *first * 10 + *second;
+}
+
+// The engine ends at once after the last answer: the helper must be done with it.
+TEST_P(Offloads, AnswersComeBackAndTheEngineMayEnd) {
+  expect_holds({.preemptions = 4, .stale_reads = 1}, [on = GetParam()] {
+    eventfds os;
+    const auto engine = make_engine(os, on);
+    check(engine->run(call_twice()) == 12, "both answers");
+  });
+}
+
+task<bool> call_once(int& calls) {
+  co_return (co_await iolite::offload([&] { ++calls; })).has_value();
+}
+
+TEST_P(Offloads, ACancelMeetsACall) {
+  expect_holds({.preemptions = 4, .stale_reads = 1}, [on = GetParam()] {
+    eventfds os;
+    int calls = 0;
+    const auto engine = make_engine(os, on);
+    std::thread cancels([&] { engine->request_cancel(); });
+    const bool called = engine->run(call_once(calls));
+    check(calls == (called ? 1 : 0), "called, or cancelled before");
+    cancels.join();
+  });
+}
+
+task<void> call_in_parallel(int& a, int& b) {
+  iolite::scope children;
+  const auto one = [](int& n) -> task<void> {
+    static_cast<void>(co_await iolite::offload([&n] { ++n; }));
+  };
+  children.spawn(one(a));
+  children.spawn(one(b));
+  co_await children.join();
+}
+
+// On one loop: with three threads there are many orders.
+TEST(OffloadsOnPoll, TwoCallsAtATime) {
+  expect_holds({.preemptions = 4, .stale_reads = 0}, [] {
+    eventfds os;
+    int a = 0, b = 0;
+    const auto engine = make_engine(os, loop::poll);
+    engine->run(call_in_parallel(a, b));
+    check(a == 1 && b == 1, "both were called");
+  });
+}
+
+EXPLORED_ON_EACH_LOOP(Offloads);
+
+}  // namespace
+}  // namespace interleavings

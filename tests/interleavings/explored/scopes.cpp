@@ -1,0 +1,98 @@
+// Children of a blocking engine: each a thread with an engine of its own.
+#include "loops.hpp"
+
+#include <stdexcept>
+#include <thread>
+
+namespace interleavings {
+namespace {
+
+using iolite::task;
+
+task<void> set(iolite::event& e) {
+  e.set();
+  co_return;
+}
+task<void> wait(iolite::event& e, int& seen) {
+  const auto waited = co_await e.wait();
+  if (waited) ++seen;
+}
+
+task<void> parent(int& seen) {
+  iolite::event e;
+  iolite::scope children;
+  children.spawn(wait(e, seen));
+  children.spawn(set(e));
+  co_await children.join();
+}
+
+TEST(Scopes, ChildrenOnThreadsMeetAndEnd) {
+  expect_holds({.preemptions = 4, .stale_reads = 0}, [] {
+    eventfds os;
+    int seen = 0;
+    make_engine(os, loop::blocking)->run(parent(seen));
+    check(seen == 1, "the child has seen the event");
+  });
+}
+
+task<void> fail() {
+  throw std::runtime_error("as it was told");
+  co_return;
+}
+task<bool> parent_of_failing() {
+  iolite::scope children;
+  children.spawn(fail());
+  try {
+    co_await children.join();
+  } catch (const std::runtime_error&) {
+    co_return true;
+  }
+  co_return false;
+}
+
+TEST(Scopes, WhatAChildThrowsComesOutOfJoin) {
+  expect_holds({}, [] {
+    eventfds os;
+    check(make_engine(os, loop::blocking)->run(parent_of_failing()), "it came out");
+  });
+}
+
+task<void> wait_in_child(iolite::event& e, int& seen) {
+  iolite::scope children;
+  children.spawn(wait(e, seen));
+  co_await children.join();
+}
+
+// The cancel of the parent reaches the child, wherever it is.
+TEST(Scopes, ACancelReachesAChild) {
+  expect_holds({.preemptions = 4, .stale_reads = 0}, [] {
+    eventfds os;
+    int seen = 0;
+    iolite::event never_set;
+    const auto engine = make_engine(os, loop::blocking);
+    std::thread cancels([&] { engine->request_cancel(); });
+    engine->run(wait_in_child(never_set, seen));
+    check(seen == 0, "the wait was cancelled");
+    cancels.join();
+  });
+}
+
+task<void> cancel_child(int& seen) {
+  iolite::event never_set;
+  iolite::scope children;
+  children.spawn(wait(never_set, seen));
+  children.cancel();
+  co_await children.join();
+}
+
+TEST(Scopes, AChildIsCancelledAtOnce) {
+  expect_holds({}, [] {
+    eventfds os;
+    int seen = 0;
+    make_engine(os, loop::blocking)->run(cancel_child(seen));
+    check(seen == 0, "the wait was cancelled");
+  });
+}
+
+}  // namespace
+}  // namespace interleavings
