@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -120,7 +121,15 @@ availability ask(const engine_entry& e) {
   // It changes the signal mask of its thread. The others stay here: a process that has once had a
   // second thread pays for it in each of glibc's system calls.
   availability found;
-  std::thread([&] { found = test(); }).join();
+  std::exception_ptr thrown;
+  std::thread([&] {
+    try {
+      found = test();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }).join();
+  if (thrown) std::rethrow_exception(thrown);
   return found;
 }
 
