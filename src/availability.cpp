@@ -29,9 +29,7 @@ task<result<void>> exchange_bytes(stream& a, stream& b) {
   co_return result<void>();
 }
 
-task<result<void>> self_test(engine& on, int first, int second) {
-  stream a(on, first, false);
-  stream b(on, second, false);
+task<result<void>> self_test(stream a, stream b) {
   if (const auto r = co_await exchange_bytes(a, b); !r) co_return r;
   co_return co_await exchange_bytes(b, a);
 }
@@ -108,7 +106,9 @@ availability test_engine(kernel& os, std::string_view name, made_engine made) {
     return {false, -r,
             "the self-test needs two descriptors: " + std::system_category().message(-r)};
   }
-  const auto r = made.it->run(self_test(*made.it, two[0], two[1]));
+  stream first(*made.it, two[0], false);
+  stream second(*made.it, two[1], false);
+  const auto r = made.it->run(self_test(std::move(first), std::move(second)));
   if (r) return {true, 0, {}};
   return {false, ENOTSUP,
           "it can be made but does not work, the self-test ended with: " + r.error().message() +

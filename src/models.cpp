@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 
 namespace iolite {
@@ -120,7 +121,15 @@ availability ask(const engine_entry& e) {
   // It changes the signal mask of its thread. The others stay here: a process that has once had a
   // second thread pays for it in each of glibc's system calls.
   availability found;
-  os_thread(os, [&] { found = test(); }).join();
+  std::exception_ptr thrown;
+  os_thread(os, [&] {
+    try {
+      found = test();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }).join();
+  if (thrown) std::rethrow_exception(thrown);
   return found;
 }
 

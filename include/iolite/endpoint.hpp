@@ -32,6 +32,8 @@ class endpoint {
   [[nodiscard]] std::uint16_t port() const noexcept;  // 0 for a unix socket
   void set_port(std::uint16_t port) noexcept;
   [[nodiscard]] std::string path() const;  // of a unix socket
+  // Where the file of a unix socket is; null: there is none.
+  [[nodiscard]] const char* socket_file() const noexcept;
 
   // The sockaddr, for calls this library does not wrap.
   [[nodiscard]] const void* native() const noexcept { return address_; }

@@ -34,17 +34,21 @@ class scope : private event_source {
   // leave children that are threads: they are cancelled and waited for.
   ~scope();
 
-  // Starts `child` now; it runs until it first waits. Throws std::system_error where it needs a
-  // thread and there is none to be had.
+  // Starts `child` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
+  // std::system_error where it needs a thread and there is none to be had; the child is gone then,
+  // and the others run on: catch it where there are any.
   void spawn(task<void> child);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
   void cancel() noexcept;
-  // Returns when no child is left, then rethrows the first exception a child let out.
+  // Returns when no child is left, then rethrows the first exception a child let out. Needs no
+  // memory while there are children: spawn() has taken it.
   [[nodiscard]] task<void> join();
 
   [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
   [[nodiscard]] int live() const noexcept;
+  // Whether something was spawned since the last join().
+  [[nodiscard]] bool to_be_joined() const noexcept { return joining_.has_value(); }
   // The operations in flight here, for reports: the front of a list through operation::scope_next.
   [[nodiscard]] const operation* in_flight() const noexcept { return operations_.front(); }
   // The next one on the same engine: see engine::first_scope().
@@ -57,6 +61,7 @@ class scope : private event_source {
   struct runner;
   class join_wait;
 
+  task<void> wait_for_all();
   void start_here(task<void> child);  // on this thread, whatever the engine
   void start_thread(task<void> child);
   void child_ended(std::exception_ptr thrown) noexcept;
@@ -67,6 +72,7 @@ class scope : private event_source {
   void join_threads() noexcept;
 
   engine& on_;
+  std::optional<task<void>> joining_;  // what the next join() gives
   scope_list operations_;
   bool cancelled_ = false;
   scope* next_ = nullptr;  // of the engine's
@@ -83,7 +89,10 @@ class scope : private event_source {
 template <class T>
 T engine::run(task<T> t) {
   scope root(*this);
-  set_root(&root);
+  struct rooted {
+    engine& on;
+    ~rooted() { on.set_root(nullptr); }
+  };
   std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
   struct body {
     static task<void> keep(task<T> inner, decltype(value)& out) {
@@ -91,9 +100,12 @@ T engine::run(task<T> t) {
       else out.emplace(co_await inner);
     }
   };
-  root.start_here(body::keep(std::move(t), value));
-  run();
-  set_root(nullptr);
+  {
+    set_root(&root);
+    const rooted until_its_end{*this};
+    root.start_here(body::keep(std::move(t), value));
+    run();
+  }
   root.rethrow();
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the task has ended without throwing
   if constexpr (!std::is_void_v<T>) return std::move(*value);

@@ -67,7 +67,8 @@ class selector {
 
   // Those that are ready: good until the next wait, also while keys are added and removed, but for
   // the data of a removed one. Empty after the timeout, and when woken. No timeout: for ever; zero
-  // or less: looks once, so that `deadline - now` may be passed as it is.
+  // or less: looks once, so that `deadline - now` may be passed as it is. std::bad_alloc: it has
+  // looked at nothing.
   result<std::span<const ready_key>> wait(std::optional<clock::duration> timeout = std::nullopt);
   // Ends the wait under way, or else the next. Any thread, and from a signal handler.
   void wake() noexcept { static_cast<void>(iolite_selector_wake(it_.get())); }
@@ -149,8 +150,9 @@ result<std::span<const typename selector<Data>::ready_key>>
 selector<Data>::wait(std::optional<clock::duration> timeout) {
   constexpr std::size_t batch_min = 64, batch_max = 4096;
   if (raw_.size() < batch_min || raw_.size() < std::min(keys_.size(), batch_max)) {
-    raw_.resize(std::max(batch_min, std::min(keys_.size() * 2, batch_max)));
-    ready_.reserve(raw_.size());
+    const std::size_t batch = std::max(batch_min, std::min(keys_.size() * 2, batch_max));
+    ready_.reserve(batch);  // first: what the C side has reported once must find its place
+    raw_.resize(batch);
   }
   ready_.clear();
   const auto ns =

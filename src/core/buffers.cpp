@@ -16,12 +16,12 @@ constexpr std::size_t pool_bytes = buffer_pool::buffer_bytes * buffer_pool::buff
 
 std::unique_ptr<buffer_pool> buffer_pool::make(engine& owner) noexcept {
   try {
+    std::vector<std::uint16_t> free(buffers);
+    for (std::size_t i = 0; i < buffers; ++i) free[i] = static_cast<std::uint16_t>(buffers - 1 - i);
     std::unique_ptr<buffer_pool> pool(new buffer_pool(owner));
-    pool->free_.reserve(buffers);
+    pool->free_ = std::move(free);
     const long p =
         owner.os().mmap(pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (std::uint16_t i = buffers; i > 0; --i)
-      pool->free_.push_back(static_cast<std::uint16_t>(i - 1));
     if (p < 0 && p > -4096) return nullptr;
     pool->memory_ = reinterpret_cast<std::byte*>(p);
     return pool;

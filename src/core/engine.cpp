@@ -16,6 +16,8 @@
 namespace iolite {
 namespace {
 
+constexpr int dead_connections_max = 32;  // passed over before the clock is asked
+
 // accept(2), "Error handling": what was wrong with a connection that is gone by now, not with us.
 bool is_transient_accept_error(int error) noexcept {
   switch (-error) {
@@ -109,10 +111,15 @@ engine::started engine::start(operation& op) noexcept {
 // Starts `op` until it is over (true) or waits for something (false): a short transfer goes on
 // without waking the coroutine. Out of `turns`, it goes on in the loop's next turn.
 bool engine::drive(operation& op, int& turns) noexcept {
-  for (;;) {
+  for (int tries = 0;; ++tries) {
     if (do_start(op) == started::pending) return false;
     if (starves(op, op.outcome)) return false;
     if (over(op, op.outcome)) return true;
+    // A queue of dead connections must not outlast the deadline where turns have no end.
+    if (op.kind == op_kind::accept && tries >= dead_connections_max && now() >= op.deadline) {
+      op.outcome = -ETIMEDOUT;
+      return true;
+    }
     if (--turns <= 0 && running_) {
       continue_later(op);
       return false;

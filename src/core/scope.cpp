@@ -13,12 +13,13 @@ struct scope::child_thread {
   os_thread thread;
 };
 
-// The coroutine around a child: nobody awaits it; it starts at once and destroys itself.
+// The coroutine around a child: nobody awaits it; it is started once and destroys itself.
 struct scope::runner {
   struct promise_type : detail::promise_base {
     promise_type(scope& s, task<void>&) noexcept { ctx = {&s.on_, &s}; }
-    runner get_return_object() noexcept { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
+    runner get_return_object() noexcept {
+      return {std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
     std::suspend_never final_suspend() noexcept { return {}; }
     void return_void() noexcept {}
   };
@@ -33,6 +34,8 @@ struct scope::runner {
     s.on_.task_ended();
     s.child_ended(std::move(thrown));
   }
+
+  std::coroutine_handle<promise_type> frame;
 };
 
 class scope::join_wait : public awaitable_operation {
@@ -87,18 +90,20 @@ scope::~scope() {
 }
 
 void scope::spawn(task<void> child) {
+  if (!joining_) joining_.emplace(wait_for_all());
   if (on_.traits().blocking) start_thread(std::move(child));
   else start_here(std::move(child));
 }
 
 void scope::start_here(task<void> child) {
+  const runner around = runner::run(*this, std::move(child));  // may throw, so before it counts
   {
     const std::lock_guard hold(lock_);
     ++live_;
   }
   on_.task_started();
   const engine::running_here here(on_);  // the first task starts before the loop does
-  runner::run(*this, std::move(child));
+  around.frame.resume();
 }
 
 void scope::start_thread(task<void> child) {
@@ -143,6 +148,13 @@ void scope::cancel() noexcept {
 }
 
 task<void> scope::join() {
+  if (!joining_) return wait_for_all();
+  task<void> whole = std::move(*joining_);
+  joining_.reset();
+  return whole;
+}
+
+task<void> scope::wait_for_all() {
   for (bool shielded = false; live() > 0;) {
     join_wait all(*this, shielded);
     if (co_await all) continue;

@@ -48,6 +48,8 @@ class blocking_engine final : public engine {
       const auto mode = wait || op.kind == op_kind::connect ? wait_in_call::no : wait_in_call::yes;
       const int r = perform_on(*this, op, mode);
       if (r != -EAGAIN) return r;
+      // Ready, and yet nothing there: whatever goes on saying so, the deadline holds.
+      if (op.deadline != never && now() >= op.deadline) return -ETIMEDOUT;
     }
   }
 

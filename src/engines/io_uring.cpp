@@ -57,11 +57,6 @@ class io_uring_engine final : public engine {
     // A time-out in io_uring_enter itself: Linux 5.11, which also has all the operations used here.
     if ((ring_.features() & IORING_FEAT_EXT_ARG) == 0) return -ENOSYS;
     enabled_ = (ring_.flags() & IORING_SETUP_R_DISABLED) == 0;
-    try {
-      held_.reserve(std::size_t{4} * entries);
-    } catch (const std::bad_alloc&) {
-      return -ENOMEM;
-    }
     return 0;
   }
   std::string_view name() const noexcept override { return "io_uring"; }
@@ -74,6 +69,10 @@ class io_uring_engine final : public engine {
       op.outcome = -ENOMEM;
       return started::done;
     }
+    if (!make_room()) {
+      op.outcome = -ENOMEM;
+      return started::done;
+    }
     if (op.kind == op_kind::send_file) {  // there is no submission for it: only the wait is one
       op.outcome = perform_on(*this, op, wait_in_call::no);
       if (op.outcome != -EAGAIN) return started::done;
@@ -81,7 +80,21 @@ class io_uring_engine final : public engine {
     io_uring_sqe* sqe = take();
     fill(*sqe, op);
     sqe->user_data = tag_of(op);
+    ++in_flight_;
     return started::pending;
+  }
+
+  // Every completion that may come has a place where it can be set aside: two for an operation, it
+  // may be cancelled, and one for the wake-up. False: no memory.
+  bool make_room() noexcept {
+    const std::size_t needed = 2 * (in_flight_ + 1) + 1;
+    if (held_.capacity() >= needed) return true;
+    try {
+      held_.reserve(2 * needed);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
   }
 
   void fill(io_uring_sqe& sqe, const operation& op) noexcept {
@@ -208,6 +221,7 @@ class io_uring_engine final : public engine {
     }
     auto& op = *reinterpret_cast<operation*>(cqe.user_data & ((std::uint64_t{1} << 48) - 1));
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
+    --in_flight_;
     const int r = result_of(op, cqe);
     // A signal met the call in one of the kernel's workers: it has done nothing.
     if (r != -EINTR) finish(op, r);
@@ -284,7 +298,8 @@ class io_uring_engine final : public engine {
   wake_descriptor wake_;
   ring ring_;
   buffer_ring leased_;
-  std::vector<io_uring_cqe> held_;  // collected, not yet dispatched
+  std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
+  std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   bool enabled_ = true;
   int failures_ = 0;  // in a row

@@ -63,8 +63,9 @@ class posix_aio_engine final : public engine {
 
   // Files and sends are tried at once, the others wait for their descriptor first.
   started do_start(operation& op) noexcept override {
-    if (op.kind == op_kind::send || is_for_a_file(op)) return hand_over(op);
+    if (is_for_a_file(op)) return hand_over(op);
     if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
+    if (op.kind == op_kind::send) return hand_over(op);
     if (op.kind == op_kind::connect || op.kind == op_kind::send_file) {
       if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);
     }
@@ -135,8 +136,11 @@ class posix_aio_engine final : public engine {
       return started::pending;
     }
     give_back(op);
-    if (r == -EAGAIN) return continue_later(op), started::pending;  // out of helpers for now
-    return done(op, r);
+    if (r != -EAGAIN) return done(op, r);
+    // Out of helpers: one that is at work will be free, and where none is the loop makes the call.
+    if (copies_in_flight_ > 0) return continue_later(op), started::pending;
+    const int n = perform_on(*this, op, wait_in_call::no);
+    return n == -EAGAIN && !is_for_a_file(op) ? park(op) : done(op, n);
   }
 
   int give_to_helper(op_kind kind, aiocb* control) noexcept {

@@ -138,6 +138,13 @@ std::string endpoint::path() const {
   return p;
 }
 
+const char* endpoint::socket_file() const noexcept {
+  // What lies behind the address is zero, and ends its path.
+  if (!is_unix() || bytes_ > sizeof(sockaddr_un)) return nullptr;
+  const auto* a = reinterpret_cast<const sockaddr_un*>(address_);
+  return a->sun_path[0] == '\0' ? nullptr : a->sun_path;
+}
+
 std::string endpoint::to_string() const {
   char text[INET6_ADDRSTRLEN] = {};
   switch (family()) {

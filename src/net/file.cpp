@@ -42,9 +42,16 @@ bool detail::file_operation::begin_on_file(std::coroutine_handle<> h, const cont
   engine_ = c.on;
   native_ = c.on->traits().files;
   ++file_.pending_;
-  if (!native_) return hand_over(h, c);
-  describe(*this);
-  return begin(h, c);
+  if (native_) {
+    describe(*this);
+    return begin(h, c);
+  }
+  try {
+    return hand_over(h, c);
+  } catch (...) {  // there is no helper to be had
+    --file_.pending_;
+    throw;
+  }
 }
 
 // A helper's, or a blocking engine's.

@@ -80,8 +80,8 @@ int bind(kernel& os, int fd, const endpoint& at) noexcept {
                    static_cast<socklen_t>(at.native_bytes()));
   };
   int r = once();
-  if (r == -EADDRINUSE && at.is_unix() && at.path().front() != '@' && is_left_behind(os, at)) {
-    os.unlink(at.path().c_str());
+  if (r == -EADDRINUSE && at.socket_file() && is_left_behind(os, at)) {
+    os.unlink(at.socket_file());
     r = once();
   }
   if (at.is_unix()) return r;
@@ -115,7 +115,7 @@ std::expected<listener, error> listener::open(engine& on, const endpoint& at,
   int r = l.fd_;
   if (r >= 0) r = set_options(os, l.fd_, options, l.tcp_);
   if (r >= 0) r = bind(os, l.fd_, at);
-  l.owns_path_ = r >= 0 && at.is_unix() && !at.path().starts_with('@');
+  l.owns_path_ = r >= 0 && at.socket_file();
   if (r >= 0) r = os.listen(l.fd_, options.backlog);
   if (r < 0) return std::unexpected(explain(at, r));
   return l;
@@ -146,7 +146,10 @@ listener& listener::operator=(listener&& other) noexcept {
 void listener::close() noexcept {
   if (fd_ < 0) return;
   if (auto* op = std::exchange(accepting_, nullptr)) op->from_ = nullptr, engine_->cancel(*op);
-  if (std::exchange(owns_path_, false)) engine_->os().unlink(local().path().c_str());
+  if (std::exchange(owns_path_, false)) {
+    const endpoint here = local();
+    if (here.socket_file()) engine_->os().unlink(here.socket_file());
+  }
   engine_->close(std::exchange(fd_, -1));
 }
 

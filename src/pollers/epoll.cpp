@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <utility>
 
 namespace iolite {
 namespace {
@@ -52,7 +53,8 @@ class epoll_poller final : public poller {
   }
 
   int wait(clock::duration timeout) noexcept override {
-    if (!grow()) return -ENOMEM;
+    // A full batch says that more are waiting: take twice as many, if there is memory.
+    if (events_.size() == raw_.size() && raw_.size() < batch_max) make_batch(raw_.size() * 2);
     events_.clear();
     const int n =
         os_.epoll_wait(ep_, raw_.data(), static_cast<int>(raw_.size()), to_milliseconds(timeout));
@@ -66,19 +68,17 @@ class epoll_poller final : public poller {
   }
   [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
- private:
   static constexpr std::size_t batch_min = 256, batch_max = 8192;
 
-  // A full batch says that more are waiting: take twice as many next time.
-  bool grow() noexcept try {
-    if (raw_.empty()) raw_.resize(batch_min);
-    else if (events_.size() == raw_.size() && raw_.size() < batch_max) raw_.resize(raw_.size() * 2);
-    events_.reserve(raw_.size());
+  bool make_batch(std::size_t n) noexcept try {
+    events_.reserve(n);
+    raw_.resize(n);
     return true;
   } catch (const std::bad_alloc&) {
-    return events_.capacity() >= raw_.size() && !raw_.empty();  // goes on with the batch it has
+    return false;
   }
 
+ private:
   kernel& os_;
   const int ep_;
   std::vector<epoll_event> raw_;
@@ -90,9 +90,10 @@ class epoll_poller final : public poller {
 made_poller make_epoll(kernel& os, const poller_options&) {
   const int ep = os.epoll_create1(EPOLL_CLOEXEC);
   if (ep < 0) return {nullptr, ep};
-  auto* p = new (std::nothrow) epoll_poller(os, ep);
+  std::unique_ptr<epoll_poller> p(new (std::nothrow) epoll_poller(os, ep));
   if (!p) os.close(ep);
-  return {std::unique_ptr<poller>(p), p ? 0 : -ENOMEM};
+  if (!p || !p->make_batch(epoll_poller::batch_min)) return {nullptr, -ENOMEM};
+  return {std::move(p), 0};
 }
 
 }  // namespace iolite

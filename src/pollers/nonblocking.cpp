@@ -27,7 +27,7 @@ class nonblocking_poller final : public poller {
       if (const int r = check_open(os_, t.fd); r < 0) return r;
     }
     updated_ = true;
-    return watched_.update(t, before, after);
+    return update_with_room(watched_, t, before, after, events_);
   }
 
   void progress() noexcept override { updated_ = true; }
@@ -35,7 +35,6 @@ class nonblocking_poller final : public poller {
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
     if (watched_.size() == 0) return sleep(timeout);
-    if (!make_room(events_, watched_.size())) return -ENOMEM;
     if (updated_) rest_ = rest_min;
     else if (const int r = idle(timeout); r < 0) return r;
     updated_ = false;

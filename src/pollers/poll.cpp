@@ -19,13 +19,12 @@ class poll_poller final : public poller {
     if (before == interest::none) {
       if (const int r = check_open(os_, t.fd); r < 0) return r;
     }
-    return watched_.update(t, before, after);
+    return update_with_room(watched_, t, before, after, events_);
   }
 
   // More entries than RLIMIT_NOFILE allows are EINVAL: poll(2).
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
-    if (!make_room(events_, watched_.size())) return -ENOMEM;
     const auto fds = watched_.fds();
     const int n = os_.poll(fds.data(), fds.size(), to_milliseconds(timeout));
     if (n <= 0) return n;

@@ -68,7 +68,7 @@ class poller {
   // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
   // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal
   // came or what came was nothing: go on with the time left. events() is good until the next
-  // wait(), also while update() is called.
+  // wait(), also while update() is called. Takes no memory: update() has taken it.
   virtual int wait(clock::duration timeout) noexcept = 0;
   [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
 };

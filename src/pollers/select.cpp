@@ -25,12 +25,11 @@ class select_poller final : public poller {
   int update(watch_token t, interest before, interest after) noexcept override {
     if (t.fd >= FD_SETSIZE) return -EINVAL;  // FD_SET would write behind its array: select(2)
     const int r = before == interest::none ? check_open(os_, t.fd) : 0;
-    return r < 0 ? r : watched_.update(t, before, after);
+    return r < 0 ? r : update_with_room(watched_, t, before, after, events_, look_);
   }
 
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
-    if (!make_room(events_, watched_.size()) || !make_room(look_, watched_.size())) return -ENOMEM;
     const bool sliced = any_muted_ && timeout > slice;
     timeval tv = to_timeval(sliced ? slice : timeout);
     fd_set read, write;

@@ -25,6 +25,8 @@ class signal_poller final : public poller {
     sigemptyset(&set_);
     for (const int s : signals_) sigaddset(&set_, s);
   }
+  // So that the first threads that wait need no memory.
+  [[nodiscard]] bool prepare() noexcept { return make_room(entered_, 4); }
   ~signal_poller() override {
     if (os_.getpid() != pid_) return;  // a child: O_ASYNC is on files it shares with its parent
     for (const pollfd& p : watched_.fds()) disarm(os_, p.fd);
@@ -43,7 +45,8 @@ class signal_poller final : public poller {
     if (before == interest::none) {
       if (const int r = check_open(os_, t.fd); r < 0) return r;
     }
-    if (const int r = watched_.update(t, before, after); r < 0) return r;
+    if (!make_room(look_, watched_.size() + 1 + batch_max)) return -ENOMEM;
+    if (const int r = update_with_room(watched_, t, before, after, events_, deaf_); r < 0) return r;
     if (after == interest::none) {
       std::erase(deaf_, t.fd);
       disarm(os_, t.fd);
@@ -90,8 +93,6 @@ class signal_poller final : public poller {
 int signal_poller::wait(clock::duration timeout) noexcept {
   events_.clear();
   look_.clear();
-  if (!make_room(events_, watched_.size()) || !make_room(look_, deaf_.size() + batch_max))
-    return -ENOMEM;
   signal_thread& here = this_signal_thread();
   if (owner_ != here.id || disarmed_ != here.disarmed) {
     if (const int r = take_over(); r < 0) return r;
@@ -180,7 +181,6 @@ int signal_poller::take_over() noexcept {
 }
 
 int signal_poller::listen(int fd) noexcept {
-  if (!make_room(deaf_, watched_.size())) return -ENOMEM;
   const int r = arm(os_, fd, signals_[0]);
   if (r == static_cast<int>(armed::deaf)) deaf_.push_back(fd);
   shared_ = shared_ || r == static_cast<int>(armed::yes_already);
@@ -192,8 +192,9 @@ int signal_poller::listen(int fd) noexcept {
 made_poller make_signal(kernel& os, const poller_options& options) {
   const int number = options.signal_number == 0 ? SIGRTMIN + 4 : options.signal_number;
   if (number < SIGRTMIN || number > SIGRTMAX) return {nullptr, -EINVAL};
-  auto* p = new (std::nothrow) signal_poller(os, number);
-  return {std::unique_ptr<poller>(p), p ? 0 : -ENOMEM};
+  std::unique_ptr<signal_poller> p(new (std::nothrow) signal_poller(os, number));
+  if (!p || !p->prepare()) return {nullptr, -ENOMEM};
+  return {std::move(p), 0};
 }
 
 }  // namespace iolite

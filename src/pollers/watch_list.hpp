@@ -18,6 +18,7 @@ class watch_list {
   int update(watch_token t, interest before, interest after) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return fds_.size(); }
+  [[nodiscard]] std::size_t room() const noexcept { return fds_.capacity(); }
   [[nodiscard]] std::span<pollfd> fds() noexcept { return fds_; }
   [[nodiscard]] pollfd& operator[](std::size_t i) noexcept { return fds_[i]; }
   [[nodiscard]] watch_token token(std::size_t i) const noexcept { return tokens_[i]; }
@@ -39,13 +40,24 @@ class watch_list {
 // 0, or -EBADF: what epoll_ctl(2) checks for itself and poll(2) would tell only later.
 [[nodiscard]] int check_open(kernel& os, int fd) noexcept;
 
-// Room for `n` events before they are found: false when there is no memory.
+// Room for `n` before they come: false when there is no memory.
 template <class T>
 [[nodiscard]] bool make_room(std::vector<T>& v, std::size_t n) noexcept try {
   v.reserve(n);
   return true;
 } catch (const std::bad_alloc&) {
   return false;
+}
+
+// As watch_list::update(), and whoever is added gets a place in each of `others` too, so that a
+// wait needs no memory.
+template <class... T>
+[[nodiscard]] int update_with_room(watch_list& list, watch_token t, interest before, interest after,
+                                   std::vector<T>&... others) noexcept {
+  if (const int r = list.update(t, before, after); r < 0 || before != interest::none) return r;
+  if ((make_room(others, list.room()) && ...)) return 0;
+  static_cast<void>(list.update(t, after, interest::none));
+  return -ENOMEM;
 }
 
 }  // namespace iolite

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
+#include <new>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -37,15 +39,58 @@ void end_with(kernel& os, int supervisor) noexcept {
 
 }  // namespace
 
-// The status of child `pid`, once it has ended.
-task<int> server::ended(int pid) {
+// The listeners of a prefork server, by worker; some may share them.
+class server::kept_listeners {
+ public:
+  explicit kept_listeners(kernel& os) noexcept : os_(os) {}
+  kept_listeners(const kept_listeners&) = delete;
+  kept_listeners& operator=(const kept_listeners&) = delete;
+  ~kept_listeners() { close(); }
+
+  void add(std::vector<listener>& set) {
+    std::vector<int>& fds = of_worker.emplace_back();
+    fds.reserve(set.size());
+    for (listener& l : set) fds.push_back(l.release());
+  }
+  // A worker that is busy has them open still: newcomers are refused.
+  void shut_down() noexcept {
+    for (const auto& set : of_worker) {
+      for (const int fd : set) os_.shutdown(fd, SHUT_RD);
+    }
+    close();
+  }
+
+  std::vector<std::vector<int>> of_worker;
+
+ private:
+  void close() noexcept {
+    for (auto& set : of_worker) {
+      for (const int fd : set) {
+        if (fd < 0) continue;
+        for (auto& other : of_worker) std::ranges::replace(other, fd, -1);
+        os_.close(fd);
+      }
+    }
+    of_worker.clear();
+  }
+
+  kernel& os_;
+};
+
+// The status of child `pid`, once it has ended. Made before the fork, so that no child is left for
+// want of memory.
+task<int> server::ended(const int& pid) {
   int status = 0;
   const int fd = os_.pidfd_open(pid);
-  while (os_.waitpid(pid, &status, WNOHANG) == 0) {
+  for (int r = 0; r == 0 || r == -EINTR;) {
+    r = os_.waitpid(pid, &status, WNOHANG);
+    if (r != 0) continue;
+    bool told = false;
     if (fd >= 0) {
       auto end = ready(fd, interest::read);
-      static_cast<void>(co_await end);
-    } else {  // before Linux 5.3, or no descriptor is free
+      told = (co_await end).has_value();
+    }
+    if (!told) {  // before Linux 5.3, or no descriptor or no memory is free
       auto pause = sleep(milliseconds(20));
       static_cast<void>(co_await pause);
     }
@@ -67,31 +112,53 @@ server::outcome server::serve_process() {
 }
 
 task<void> server::accept_for_processes(std::vector<listener> listeners) {
-  scope reapers;
-  const sink take = [&](stream s) { return fork_for(reapers, listeners, std::move(s)); };
-  co_await accept_until_stopped(listeners, take, connections_block());
+  scope children;
+  const sink take = [&](stream s) { return fork_for(children, listeners, std::move(s)); };
+  std::exception_ptr failed;
+  try {
+    co_await accept_until_stopped(listeners, take, connections_block());
+  } catch (...) {
+    failed = std::current_exception();
+  }
   tell_children(SIGTERM);
   auto gone = connections_.none_left();
   if (!co_await (gone | within(options_.drain_timeout))) {
     counts_->connections_cancelled += children_.size();
     tell_children(SIGKILL);
   }
-  co_await reapers.join();
+  if (children.to_be_joined()) co_await children.join();
+  if (failed) std::rethrow_exception(failed);
 }
 
 // Without a process to be had the connection waits, and accepting with it.
-task<void> server::fork_for(scope& reapers, std::vector<listener>& listeners, stream s) {
-  const int supervisor = os_.getpid();
+task<void> server::fork_for(scope& children, std::vector<listener>& listeners, stream s) {
   while (!stopping_) {
-    const int pid = os_.fork();
-    if (pid == 0) run_child(listeners, s, supervisor);
-    if (pid > 0) {
-      children_.push_back(pid);
-      reapers.spawn(reap(pid));
-      co_return;  // the child has the connection
-    }
-    co_await pause_accepting(std::error_code(-pid, std::system_category()));
+    int forked = 0;
+    children.spawn(connection_process(listeners, s, forked));
+    if (forked > 0) co_return;  // the child has the connection
+    note_pause(std::error_code(-forked, std::system_category()));
+    auto change = next_end();
+    static_cast<void>(co_await (change | within(pause_length)));
   }
+}
+
+// A child for `s`, until its end. `s` and `forked` are used before the first wait only.
+task<void> server::connection_process(std::vector<listener>& listeners, const stream& s,
+                                      int& forked) {
+  int pid = -1;
+  task<int> end = ended(pid);
+  children_.reserve(children_.size() + 1);
+  const int supervisor = os_.getpid();
+  pid = os_.fork();
+  forked = pid;
+  if (pid == 0) run_child(listeners, s, supervisor);
+  if (pid < 0) co_return;
+  children_.push_back(pid);
+  const connection_table::entry counted(connections_, -1);
+  const int status = co_await end;
+  if (is_well(status) || stopping_) co_return;
+  ++counts_->handler_failures;
+  log_once(cause::child, [&] { return "the process of a connection " + how_it_ended(status); });
 }
 
 void server::run_child(std::vector<listener>& listeners, const stream& s, int supervisor) noexcept {
@@ -100,18 +167,14 @@ void server::run_child(std::vector<listener>& listeners, const stream& s, int su
   stop_signals::end_connection_instead(fd);
   end_with(os_, supervisor);
   connection_table::entry entry(connections_, fd);
-  const auto on = connection_engine();
-  if (on) run_alone(**on, fd, s.is_tcp(), entry);
-  else log_once(cause::child, "a connection is closed: " + on.error().message);
-  exit_process(on ? 0 : 1);
-}
-
-task<void> server::reap(int pid) {
-  const connection_table::entry counted(connections_, -1);
-  const int status = co_await ended(pid);
-  if (is_well(status) || stopping_) co_return;
-  ++counts_->handler_failures;
-  log_once(cause::child, "the process of a connection " + how_it_ended(status));
+  try {
+    const auto on = connection_engine();
+    if (on) run_alone(**on, fd, s.is_tcp(), entry);
+    else log_once(cause::child, [&] { return "a connection is closed: " + on.error().message; });
+    exit_process(on ? 0 : 1);
+  } catch (const std::bad_alloc&) {
+    exit_process(1);
+  }
 }
 
 // --- prefork: N processes that accept ---
@@ -124,7 +187,7 @@ server::outcome server::serve_prefork() {
   auto on = make_engine_on(os_, "poll");
   if (!on) return std::unexpected(on.error());
   // Opened here and kept: a worker that crashed finds its queue again. Blocking workers share one.
-  std::vector<std::vector<int>> listeners;
+  kept_listeners listeners(os_);
   {
     const auto shape = make_engine_on(os_, model_.engine, options_.engine);
     if (!shape) return std::unexpected(shape.error());
@@ -132,10 +195,10 @@ server::outcome server::serve_prefork() {
     for (unsigned i = 0; i < (blocking ? 1U : n); ++i) {
       auto opened = open_listeners(**shape, !blocking);
       if (!opened) return std::unexpected(opened.error());
-      std::vector<int>& fds = listeners.emplace_back();
-      for (listener& l : *opened) fds.push_back(l.release());
+      listeners.add(*opened);
     }
-    listeners.resize(n, listeners.front());
+    listeners.of_worker.reserve(n);
+    listeners.of_worker.resize(n, listeners.of_worker.front());
   }
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
@@ -143,21 +206,21 @@ server::outcome server::serve_prefork() {
   return {};
 }
 
-task<void> server::supervise(std::vector<std::vector<int>>& listeners) {
+task<void> server::supervise(kept_listeners& listeners) {
   scope workers;
-  for (std::size_t i = 0; i < listeners.size(); ++i) workers.spawn(keep_worker(listeners, i));
-  co_await latch_->wait();
+  const std::size_t n = listeners.of_worker.size();
+  std::exception_ptr failed;
+  try {
+    children_.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) workers.spawn(keep_worker(listeners.of_worker, i));
+    co_await latch_->wait();
+  } catch (...) {  // no memory for all of them: none
+    failed = std::current_exception();
+  }
   stopping_ = true;
   stop_workers_.set();
-  std::vector<int> open;
-  for (const auto& set : listeners) open.insert(open.end(), set.begin(), set.end());
-  std::ranges::sort(open);
-  open.erase(std::ranges::unique(open).begin(), open.end());
   tell_children(SIGTERM);
-  for (const int fd : open) {
-    os_.shutdown(fd, SHUT_RD);  // a worker that is busy has it open still: newcomers are refused
-    os_.close(fd);
-  }
+  listeners.shut_down();
   // The workers drain by the same clock; a second more for what they do not control.
   scope timer;
   struct late {
@@ -166,10 +229,15 @@ task<void> server::supervise(std::vector<std::vector<int>>& listeners) {
       if (co_await time_is_up) s.tell_children(SIGKILL);
     }
   };
-  timer.spawn(late::kill(*this));
-  co_await workers.join();
+  try {
+    timer.spawn(late::kill(*this));
+  } catch (const std::bad_alloc&) {  // no memory to wait
+    tell_children(SIGKILL);
+  }
+  if (workers.to_be_joined()) co_await workers.join();
   timer.cancel();
-  co_await timer.join();
+  if (timer.to_be_joined()) co_await timer.join();
+  if (failed) std::rethrow_exception(failed);
 }
 
 // Starts worker `mine` again when it crashes: at once the first time, then more and more slowly.
@@ -178,17 +246,25 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
   while (!stopping_) {
     const clock::time_point born = os_.now();
     const int supervisor = os_.getpid();
-    const int pid = os_.fork();
-    if (pid == 0) run_worker(listeners, mine, supervisor);
-    if (pid > 0) {
-      children_.push_back(pid);
-      const int status = co_await ended(pid);
-      // A stop asked for while workers were being forked reaches the youngest of them first.
-      if (stopping_ || latch_->asked()) co_return;
-      ++counts_->children_restarted;
-      log_once(cause::child, "a worker " + how_it_ended(status) + "; another is started");
-    } else {
-      log_once(cause::child, "no process for a worker: " + std::system_category().message(-pid));
+    int pid = -ENOMEM;
+    try {
+      task<int> end = ended(pid);
+      pid = os_.fork();
+      if (pid == 0) run_worker(listeners, mine, supervisor);
+      if (pid > 0) {
+        children_.push_back(pid);  // there is room
+        const int status = co_await end;
+        // A stop asked for while workers were being forked reaches the youngest of them first.
+        if (stopping_ || latch_->asked()) co_return;
+        ++counts_->children_restarted;
+        log_once(cause::child,
+                 [&] { return "a worker " + how_it_ended(status) + "; another is started"; });
+      }
+    } catch (const std::bad_alloc&) {  // for `end`: tried again
+    }
+    if (pid < 0) {
+      log_once(cause::child,
+               [&] { return "no process for a worker: " + std::system_category().message(-pid); });
     }
     if (os_.now() - born > std::chrono::seconds(5)) pause = clock::duration::zero();
     auto stop = stop_workers_.wait();
@@ -209,16 +285,20 @@ void server::run_worker(const std::vector<std::vector<int>>& listeners, std::siz
   latch_ = &worker_latch_;
   stop_signals::ask_instead(*latch_);
   end_with(os_, supervisor);
-  auto on = make_engine_on(os_, model_.engine, options_.engine);
-  if (!on) {
-    log_once(cause::child, on.error().message);
+  try {
+    auto on = make_engine_on(os_, model_.engine, options_.engine);
+    if (!on) {
+      log_once(cause::child, [&] { return on.error().message; });
+      exit_process(1);
+    }
+    std::vector<listener> adopted;
+    adopted.reserve(own.size());
+    for (const int fd : own) adopted.push_back(listener::adopt(**on, fd));
+    (*on)->run(loop(std::move(adopted), until_latch()));
+    exit_process(0);
+  } catch (const std::bad_alloc&) {
     exit_process(1);
   }
-  std::vector<listener> adopted;
-  adopted.reserve(own.size());
-  for (const int fd : own) adopted.push_back(listener::adopt(**on, fd));
-  (*on)->run(loop(std::move(adopted), until_latch()));
-  exit_process(0);
 }
 
 }  // namespace iolite

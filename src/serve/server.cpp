@@ -88,10 +88,17 @@ std::expected<std::vector<listener>, error> server::open_listeners(engine& on, b
   o.reuse_port = shared_port;
   unix_listeners_.resize(at_.size(), -1);
   std::vector<listener> out;
+  out.reserve(at_.size());
   for (std::size_t i = 0; i < at_.size(); ++i) {
     endpoint& e = at_[i];
     if (unix_listeners_[i] >= 0) {  // there is no SO_REUSEPORT for a path: the queue is shared
-      out.push_back(listener::adopt(on, os_.dup(unix_listeners_[i])));
+      const int fd = os_.dup(unix_listeners_[i]);
+      if (fd < 0) {
+        const std::error_code code(-fd, std::system_category());
+        return std::unexpected(
+            error{code, "cannot share " + e.to_string() + ": " + code.message()});
+      }
+      out.push_back(listener::adopt(on, fd));
       continue;
     }
     auto l = listener::open(on, e, o);
@@ -109,8 +116,7 @@ std::expected<std::vector<listener>, error> server::open_listeners(engine& on, b
 
 void server::remove_socket_files() noexcept {
   for (std::size_t i = 0; i < unix_listeners_.size(); ++i) {
-    if (unix_listeners_[i] >= 0 && !at_[i].path().starts_with('@'))
-      os_.unlink(at_[i].path().c_str());
+    if (unix_listeners_[i] >= 0 && at_[i].socket_file()) os_.unlink(at_[i].socket_file());
   }
 }
 
@@ -158,15 +164,21 @@ bool server::connections_block() const {
 task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                         bool blocking_sockets) {
   scope acceptors;
-  for (listener& l : listeners) {
-    l.give_blocking_sockets(blocking_sockets);
-    acceptors.spawn(accept_all(l, take));
+  std::exception_ptr failed;
+  try {
+    for (listener& l : listeners) {
+      l.give_blocking_sockets(blocking_sockets);
+      acceptors.spawn(accept_all(l, take));
+    }
+    co_await latch_->wait();
+  } catch (...) {  // no memory for all of them: none
+    failed = std::current_exception();
   }
-  co_await latch_->wait();
   stopping_ = true;
   acceptors.cancel();
-  co_await acceptors.join();
+  if (acceptors.to_be_joined()) co_await acceptors.join();
   listeners.clear();
+  if (failed) std::rethrow_exception(failed);
 }
 
 task<void> server::accept_all(listener& from, const sink& take) {
@@ -180,56 +192,73 @@ task<void> server::accept_all(listener& from, const sink& take) {
   while (!stopping_) {
     if (connections_.full()) {
       ++counts_->accept_pauses;
-      log_once(cause::full, "connections_max is reached: accepting pauses until a connection ends");
+      log_once(cause::full, [] {
+        return "connections_max is reached: accepting pauses until a connection ends";
+      });
       auto room = connections_.room();
       if (!co_await room) co_return;
     }
     auto next = co_await (from.accept() | within(look_up));
+    std::error_code trouble;
     if (next) {
       ++counts_->connections;
-      co_await take(std::move(*next));
+      try {
+        co_await take(std::move(*next));
+      } catch (const std::bad_alloc&) {  // this one is closed, the others live
+        trouble = std::make_error_code(std::errc::not_enough_memory);
+      }
     } else if (next.error() == std::errc::operation_canceled || stopping_) {
       co_return;
     } else if (next.error() != std::errc::timed_out) {
-      co_await pause_accepting(next.error());
+      trouble = next.error();
     }
+    if (!trouble) continue;
+    note_pause(trouble);
+    auto change = next_end();
+    static_cast<void>(co_await (change | within(pause_length)));
   }
 }
 
-// No descriptor or no memory: the queue keeps the connections; a connection that ends frees what is
-// missing, and somebody else may free it: look again soon. 50 times a second costs nothing.
-task<void> server::pause_accepting(const std::error_code& why) {
+void server::note_pause(const std::error_code& why) noexcept {
   ++counts_->accept_pauses;
   const bool descriptors =
       why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
-  log_once(descriptors ? cause::no_descriptor : cause::accept,
-           "accepting pauses: " + why.message() +
-               (descriptors ? "; raise `ulimit -n` or lower connections_max" : ""));
-  auto change = connections_.one_ended(connections_.ended());
-  static_cast<void>(co_await (change | within(milliseconds(20))));
+  log_once(descriptors ? cause::no_descriptor : cause::accept, [&] {
+    return "accepting pauses: " + why.message() +
+           (descriptors ? "; raise `ulimit -n` or lower connections_max" : "");
+  });
 }
 
 // --- one connection ---
 
-task<void> server::connection(stream s, connection_table::entry& entry) {
+stream server::owned(stream s, connection_table::entry& entry) noexcept {
   s.set_owner(&entry);
+  return s;
+}
+
+task<void> server::connection(stream s) {
   s.set_idle_timeout(options_.idle_timeout);
   try {
     co_await handler_(std::move(s));
   } catch (const std::exception& e) {
     ++counts_->handler_failures;
-    log_once(cause::failure,
-             std::string("a handler failed, its connection is closed: ") + e.what());
+    log_once(cause::failure, [&] {
+      return std::string("a handler failed, its connection is closed: ") + e.what();
+    });
   } catch (...) {
     ++counts_->handler_failures;
-    log_once(cause::failure, "a handler failed, its connection is closed");
+    log_once(cause::failure, [] { return "a handler failed, its connection is closed"; });
   }
 }
 
 task<void> server::counted_connection(stream s) {
   connection_table::entry entry(connections_, s.native_handle());
   entry.runs_on(s.on());
-  co_await connection(std::move(s), entry);
+  try {
+    co_await connection(owned(std::move(s), entry));
+  } catch (const std::bad_alloc&) {
+    note_starved_connection();
+  }
 }
 
 task<void> server::spawn_into(scope& connections, stream s) {
@@ -247,23 +276,36 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   const sink take = one_at_a_time
                         ? sink([this](stream s) { return counted_connection(std::move(s)); })
                         : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
-  for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
-  co_await stopped;
+  std::exception_ptr failed;
+  try {
+    for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
+    co_await stopped;
+  } catch (...) {  // no memory for all of them: none
+    failed = std::current_exception();
+  }
   stopping_ = true;
   scope timer;
-  timer.spawn(cut_after_timeout(acceptors, connections));
+  try {
+    timer.spawn(cut_after_timeout(acceptors, connections));
+  } catch (const std::bad_alloc&) {  // no memory to wait
+    cut(acceptors, connections);
+  }
   if (!one_at_a_time) acceptors.cancel();
   connections_.drain();
-  co_await acceptors.join();
+  if (acceptors.to_be_joined()) co_await acceptors.join();
   listeners.clear();
-  co_await connections.join();
+  if (connections.to_be_joined()) co_await connections.join();
   timer.cancel();
-  co_await timer.join();
+  if (timer.to_be_joined()) co_await timer.join();
+  if (failed) std::rethrow_exception(failed);
 }
 
 task<void> server::cut_after_timeout(scope& acceptors, scope& connections) {
   auto time_is_up = sleep(options_.drain_timeout);
-  if (!co_await time_is_up) co_return;
+  if (co_await time_is_up) cut(acceptors, connections);
+}
+
+void server::cut(scope& acceptors, scope& connections) noexcept {
   counts_->connections_cancelled += connections_.cut();
   acceptors.cancel();
   connections.cancel();
@@ -279,20 +321,25 @@ task<void> server::until_event() {
 // --- reporting ---
 
 // At most one line a second and cause: a full table must not fill a disk.
-void server::log_once(cause c, std::string_view line) {
-  if (!options_.log) return;
+bool server::may_log(cause c) noexcept {
+  if (!options_.log) return false;
   auto& last = last_logged_[static_cast<std::size_t>(c)];
   const clock::rep now = os_.now().time_since_epoch().count();
   clock::rep before = last.load();
   constexpr clock::rep second = clock::duration(std::chrono::seconds(1)).count();
-  if (before != 0 && now - before < second) return;
-  if (last.compare_exchange_strong(before, now)) options_.log(line);
+  if (before != 0 && now - before < second) return false;
+  return last.compare_exchange_strong(before, now);
 }
 
 std::expected<serve_report, error> server::run() {
   if (auto r = parse_addresses(); !r) return std::unexpected(r.error());
   if (auto r = check(); !r) return std::unexpected(r.error());
   if (options_.stop) latch_ = &options_.stop->state_->latch;
+  struct without_socket_files {
+    server& of;
+    ~without_socket_files() { of.remove_socket_files(); }
+  };
+  const without_socket_files at_the_end{*this};
   outcome r;
   switch (model_.placement) {
   case placement::shared: r = serve_shared(); break;
@@ -301,7 +348,6 @@ std::expected<serve_report, error> server::run() {
   case placement::pool: r = model_.engine == "blocking" ? serve_queue() : serve_pool(); break;
   case placement::prefork: r = serve_prefork(); break;
   }
-  remove_socket_files();
   if (!r) return std::unexpected(r.error());
   return report();
 }

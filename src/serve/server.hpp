@@ -38,6 +38,9 @@ class server : public std::enable_shared_from_this<server> {
   using outcome = std::expected<void, error>;
   using loop_body = std::function<task<void>(std::vector<listener>)>;
   enum class cause : std::uint8_t { no_descriptor, full, accept, failure, child };
+  // Without a descriptor or memory the queue keeps the connections. A connection that ends frees
+  // what is missing, and somebody else may: look again soon. 50 times a second costs nothing.
+  static constexpr clock::duration pause_length = std::chrono::milliseconds(20);
 
   // --- server.cpp: accepting, one connection, draining ---
   outcome check() const;
@@ -53,15 +56,29 @@ class server : public std::enable_shared_from_this<server> {
   task<void> accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                   bool blocking_sockets);
   task<void> accept_all(listener& from, const sink& take);
-  task<void> pause_accepting(const std::error_code& why);
-  task<void> connection(stream s, connection_table::entry& entry);
+  void note_pause(const std::error_code& why) noexcept;
+  // co_await next_end(): the next connection that ends, or a while.
+  [[nodiscard]] auto next_end() noexcept { return connections_.one_ended(connections_.ended()); }
+  // Gives the connection to its entry, so that it is known when it is closed, whoever does it.
+  static stream owned(stream s, connection_table::entry& entry) noexcept;
+  task<void> connection(stream s);
   task<void> counted_connection(stream s);
   task<void> spawn_into(scope& connections, stream s);
   task<void> loop(std::vector<listener> listeners, task<void> stopped);
   task<void> cut_after_timeout(scope& acceptors, scope& connections);
+  void cut(scope& acceptors, scope& connections) noexcept;
   task<void> until_latch();
   task<void> until_event();
-  void log_once(cause c, std::string_view line);
+  [[nodiscard]] bool may_log(cause c) noexcept;
+  // `line` makes the text; without memory for it there is none.
+  template <class Make>
+  void log_once(cause c, Make line) noexcept {
+    if (!may_log(c)) return;
+    try {
+      options_.log(line());
+    } catch (...) {  // NOLINT(bugprone-empty-catch): a log that fails harms nobody
+    }
+  }
   serve_report report() const noexcept;
 
   // --- threads.cpp ---
@@ -73,6 +90,7 @@ class server : public std::enable_shared_from_this<server> {
   task<void> start_thread(stream s);
   [[nodiscard]] std::error_code try_start_thread(stream& s);
   void run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept;
+  void note_starved_connection() noexcept;
   task<void> end_threads();
   struct accepted {
     int fd;
@@ -86,15 +104,16 @@ class server : public std::enable_shared_from_this<server> {
   outcome serve_process();
   outcome serve_prefork();
   task<void> accept_for_processes(std::vector<listener> listeners);
-  task<void> fork_for(scope& reapers, std::vector<listener>& listeners, stream s);
+  task<void> fork_for(scope& children, std::vector<listener>& listeners, stream s);
+  task<void> connection_process(std::vector<listener>& listeners, const stream& s, int& forked);
   [[noreturn]] void run_child(std::vector<listener>& listeners, const stream& s,
                               int supervisor) noexcept;
-  task<void> reap(int pid);
-  task<void> supervise(std::vector<std::vector<int>>& listeners);
+  class kept_listeners;
+  task<void> supervise(kept_listeners& listeners);
   task<void> keep_worker(std::vector<std::vector<int>>& listeners, std::size_t mine);
   [[noreturn]] void run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine,
                                int supervisor) noexcept;
-  task<int> ended(int pid);
+  task<int> ended(const int& pid);
   void tell_children(int number) noexcept;
 
   // Set once.

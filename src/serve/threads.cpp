@@ -7,6 +7,10 @@
 #include "serve/signals.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -17,13 +21,47 @@ unsigned workers_of(const serve_options& o, unsigned usual) {
   return o.workers > 0 ? o.workers : std::max(usual, 1U);
 }
 
-// Joins what was started, however the function ends.
-struct joined_threads {
-  std::vector<os_thread> all;
-  ~joined_threads() { join(); }
-  void join() {
-    for (os_thread& t : std::exchange(all, {})) t.join();
+// Threads that are joined however the function ends. `end_all` makes them end; `on_failure` is
+// called by one that has thrown, and the first exception comes out of join().
+class joined_threads {
+ public:
+  joined_threads(kernel& os, std::function<void()> end_all, std::function<void()> on_failure)
+      : os_(os), end_all_(std::move(end_all)), on_failure_(std::move(on_failure)) {}
+  joined_threads(const joined_threads&) = delete;
+  joined_threads& operator=(const joined_threads&) = delete;
+  ~joined_threads() {
+    end_all_();
+    wait();
   }
+  template <class Body>
+  void start(Body body) {
+    all_.emplace_back(os_, [this, own = std::move(body)]() mutable {
+      try {
+        own();
+      } catch (...) {
+        const std::lock_guard hold(lock_);
+        if (!thrown_) thrown_ = std::current_exception();
+        on_failure_();
+      }
+    });
+  }
+  void join() {
+    wait();
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+  }
+
+ private:
+  void wait() noexcept {
+    for (os_thread& t : all_) t.join();
+    all_.clear();
+  }
+
+  kernel& os_;
+  const std::function<void()> end_all_;
+  const std::function<void()> on_failure_;
+  std::vector<os_thread> all_;
+  std::mutex lock_;
+  std::exception_ptr thrown_;
 };
 
 }  // namespace
@@ -44,8 +82,9 @@ server::outcome server::serve_thread() {
 
 task<void> server::accept_for_threads(std::vector<listener> listeners) {
   const sink take = [this](stream s) { return start_thread(std::move(s)); };
+  task<void> end = end_threads();  // its memory, before there is anything to end
   co_await accept_until_stopped(listeners, take, connections_block());
-  co_await end_threads();
+  co_await end;
 }
 
 // The connection waits for what it needs, as it would in the listener's queue, and accepting with
@@ -54,16 +93,18 @@ task<void> server::start_thread(stream s) {
   while (!stopping_) {
     const std::error_code failed = try_start_thread(s);
     if (!failed) co_return;
-    co_await pause_accepting(failed);
+    note_pause(failed);
+    auto change = next_end();
+    static_cast<void>(co_await (change | within(pause_length)));
   }
 }
 
 // Takes the descriptor out of `s` once there is a thread for it.
 std::error_code server::try_start_thread(stream& s) {
-  auto on = connection_engine();
-  if (!on) return on.error().code;
-  auto entry = std::make_unique<connection_table::entry>(connections_, s.native_handle());
   try {
+    auto on = connection_engine();
+    if (!on) return on.error().code;
+    auto entry = std::make_unique<connection_table::entry>(connections_, s.native_handle());
     os_thread(os_, [self = shared_from_this(), e = std::move(entry), mine = std::move(*on),
                     fd = s.native_handle(), tcp = s.is_tcp()]() mutable {
       self->run_alone(*mine, fd, tcp, *e);
@@ -72,6 +113,8 @@ std::error_code server::try_start_thread(stream& s) {
     }).detach();
   } catch (const std::system_error& e) {
     return e.code();
+  } catch (const std::bad_alloc&) {
+    return std::make_error_code(std::errc::not_enough_memory);
   }
   static_cast<void>(s.release());
   return {};
@@ -79,8 +122,17 @@ std::error_code server::try_start_thread(stream& s) {
 
 void server::run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept {
   entry.runs_on(&on, true);
-  on.run(connection(stream(on, fd, tcp), entry));
+  try {
+    on.run(connection(owned(stream(on, fd, tcp), entry)));
+  } catch (const std::bad_alloc&) {
+    note_starved_connection();
+  }
   entry.runs_on(nullptr);
+}
+
+void server::note_starved_connection() noexcept {
+  ++counts_->handler_failures;
+  log_once(cause::failure, [] { return "no memory for a connection, it is closed"; });
 }
 
 // Threads cannot be ended from outside: their connections are.
@@ -114,15 +166,15 @@ server::outcome server::serve_pool() {
   if (!control) return std::unexpected(control.error());
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
-  joined_threads threads;
+  joined_threads threads(os_, [this] { stop_workers_.set(); }, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
-    threads.all.emplace_back(
-        os_, [this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
-          on->run(loop(std::move(mine), until_event()));
-        });
+    threads.start([this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
+      on->run(loop(std::move(mine), until_event()));
+    });
   }
   (*control)->run(until_latch());
   stop_workers_.set();
+  threads.join();
   return {};
 }
 
@@ -136,39 +188,50 @@ server::outcome server::serve_queue() {
   if (!listeners) return std::unexpected(listeners.error());
   channel<accepted> queue(n);
   const stop_signals signals(os_, *latch_, options_.signals);
-  joined_threads threads;
+  struct emptied {
+    kernel& os;
+    channel<accepted>& queue;
+    ~emptied() {
+      while (const auto left = queue.try_receive()) os.close(left->fd);
+    }
+  };
+  const emptied when_the_workers_have_ended{os_, queue};  // they may have been cut off
+  joined_threads threads(os_, [&] { queue.close(); }, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
     auto worker = make_plain_blocking(os_);
-    if (!worker) {
-      queue.close();
-      return std::unexpected(worker.error());
-    }
-    threads.all.emplace_back(
-        os_, [this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
+    if (!worker) return std::unexpected(worker.error());
+    threads.start(
+        [this, &queue, e = std::move(*worker)]() mutable { e->run(work_off(queue, *e)); });
   }
   announce();
   (*on)->run(accept_for_queue(std::move(*listeners), queue));
   threads.join();
-  while (const auto left = queue.try_receive()) os_.close(left->fd);  // the workers were cut off
   return {};
 }
 
 task<void> server::work_off(channel<accepted>& queue, engine& on) {
-  for (;;) {
-    const auto next = co_await queue.receive();
-    if (!next) co_return;
-    connection_table::entry entry(connections_, next->fd);
-    entry.runs_on(&on, true);
-    co_await connection(stream(on, next->fd, next->tcp), entry);
-    entry.runs_on(nullptr);
+  for (bool starved = false;;) {
+    if (std::exchange(starved, false)) co_await sleep(pause_length);
+    try {
+      const auto next = co_await queue.receive();
+      if (!next) co_return;
+      connection_table::entry entry(connections_, next->fd);
+      entry.runs_on(&on, true);
+      co_await connection(owned(stream(on, next->fd, next->tcp), entry));
+      entry.runs_on(nullptr);
+    } catch (const std::bad_alloc&) {  // of one connection at most: it is closed
+      note_starved_connection();
+      starved = true;
+    }
   }
 }
 
 task<void> server::accept_for_queue(std::vector<listener> listeners, channel<accepted>& queue) {
   const sink take = [&](stream s) { return into_queue(queue, std::move(s)); };
+  task<void> end = end_threads();
   co_await accept_until_stopped(listeners, take, true);
   queue.close();
-  co_await end_threads();
+  co_await end;
 }
 
 // Waits while all workers are busy and the queue is full: then accepting waits too.

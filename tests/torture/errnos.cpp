@@ -2,8 +2,8 @@
 // left out, but for those that Linux also gives for lack of a feature.
 #include "errnos.hpp"
 
-#include <array>
 #include <cerrno>
+#include <linux/io_uring.h>
 
 namespace iolite_test {
 namespace {
@@ -49,6 +49,18 @@ constexpr int of_ring_register[] = {EINVAL, ENOMEM, EOPNOTSUPP};
 constexpr int of_mmap[] = {ENOMEM, EAGAIN};
 constexpr int of_fork[] = {EAGAIN, ENOMEM};
 constexpr int of_waitpid[] = {EINTR};
+
+// io_uring_enter(2): the error of the call it stands for, or of the ring's own.
+constexpr int of_accept_done[] = {EINTR,  ECONNABORTED, EMFILE, ENFILE,
+                                  ENOMEM, EPROTO,       EPERM,  ECANCELED};
+constexpr int of_connect_done[] = {ECONNREFUSED, EINTR, EADDRNOTAVAIL, ENETUNREACH, ETIMEDOUT};
+constexpr int of_recv_done[] = {EINTR, ECONNRESET, ENOMEM, ETIMEDOUT, ENOBUFS, ECANCELED};
+constexpr int of_send_done[] = {EINTR, ECONNRESET, ENOBUFS, ENOMEM, EPIPE, ECANCELED};
+constexpr int of_poll_done[] = {ENOMEM, ECANCELED};
+constexpr int of_read_done[] = {EINTR, EAGAIN, EIO, ECANCELED};
+constexpr int of_write_done[] = {EINTR, EAGAIN, EIO, ENOSPC, EDQUOT, EFBIG};
+constexpr int of_fsync_done[] = {EINTR, EIO, ENOSPC};
+constexpr int of_cancel_done[] = {ENOENT, EALREADY};
 
 }  // namespace
 
@@ -105,6 +117,26 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::waitpid: return of_waitpid;
   default: return {};
   }
+}
+
+std::span<const int> errnos_of_completion(unsigned opcode) noexcept {
+  switch (opcode) {
+  case IORING_OP_ACCEPT: return of_accept_done;
+  case IORING_OP_CONNECT: return of_connect_done;
+  case IORING_OP_RECV: return of_recv_done;
+  case IORING_OP_SEND: return of_send_done;
+  case IORING_OP_POLL_ADD: return of_poll_done;
+  case IORING_OP_READ: return of_read_done;
+  case IORING_OP_WRITE: return of_write_done;
+  case IORING_OP_FSYNC: return of_fsync_done;
+  case IORING_OP_ASYNC_CANCEL: return of_cancel_done;
+  default: return {};
+  }
+}
+
+bool can_be_cut(unsigned opcode) noexcept {
+  return opcode == IORING_OP_RECV || opcode == IORING_OP_SEND || opcode == IORING_OP_READ ||
+         opcode == IORING_OP_WRITE;
 }
 
 }  // namespace iolite_test
