@@ -48,6 +48,7 @@ constexpr int of_ring_enter[] = {EAGAIN, EBUSY, EINTR};
 constexpr int of_ring_register[] = {EINVAL, ENOMEM, EOPNOTSUPP};
 constexpr int of_mmap[] = {ENOMEM, EAGAIN};
 constexpr int of_fork[] = {EAGAIN, ENOMEM};
+constexpr int of_clone[] = {EAGAIN};  // pthread_create(3)
 constexpr int of_waitpid[] = {EINTR};
 
 // io_uring_enter(2): the error of the call it stands for, or of the ring's own.
@@ -114,6 +115,7 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::io_uring_register: return of_ring_register;
   case call::mmap: return of_mmap;
   case call::fork: return of_fork;
+  case call::clone: return of_clone;
   case call::waitpid: return of_waitpid;
   default: return {};
   }

@@ -16,6 +16,7 @@
 #include "backends.hpp"
 #include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
+#include "support/sanitizers.hpp"
 
 #include <cstdlib>
 #include <latch>
@@ -27,11 +28,7 @@ namespace {
 using namespace iolite;
 
 // A sanitizer makes each run ten times as long: there, every so many faults only.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr unsigned sanitizer_stride = 16;
-#else
-constexpr unsigned sanitizer_stride = 1;
-#endif
+constexpr unsigned sanitizer_stride = address_sanitizer || thread_sanitizer ? 16 : 1;
 
 constexpr unsigned processes = 4;
 constexpr int pairs = 24;  // of a scenario on an engine
