@@ -152,7 +152,7 @@ pid_t stop_and_continue(pid_t whom) {
   if (it != 0) return it;
   const timespec pause{0, 30'000'000};
   ::kill(whom, SIGSTOP);
-  ::nanosleep(&pause, nullptr);
+  ::nanosleep(&pause, nullptr);  // tidy: allow sleep, for so long it stands still
   ::kill(whom, SIGCONT);
   ::_exit(0);
 }

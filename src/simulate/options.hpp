@@ -1,0 +1,13 @@
+// Options of a world in the terms of its machine.
+#pragma once
+#include "iolite/simulate_options.hpp"
+#include "kernel/simulated/machine.hpp"
+
+namespace iolite::simulate {
+
+[[nodiscard]] simulated::fault_rates rates_of(const faults& f);
+[[nodiscard]] simulated::link link_of(const link& l) noexcept;
+// Before anything is in it.
+void apply(const options& o, simulated::machine& to);
+
+}  // namespace iolite::simulate
