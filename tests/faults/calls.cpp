@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <linux/io_uring.h>
+#include <thread>
 
 namespace iolite_test {
 namespace {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <linux/io_uring.h>
+#include <thread>
 
 namespace iolite_test {
 namespace {
