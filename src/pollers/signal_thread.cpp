@@ -80,8 +80,12 @@ int arm(kernel& os, int fd, int number) noexcept {
 }
 
 void disarm(kernel& os, int fd) noexcept {
-  const int flags = fd < 0 ? fd : os.fcntl(fd, F_GETFL);
-  if (flags >= 0 && flags & O_ASYNC) os.fcntl(fd, F_SETFL, flags & ~O_ASYNC);
+  // What stays armed sends a signal that nobody blocks any more, and that ends the program.
+  for (int tries = 0; fd >= 0 && tries < 3; ++tries) {
+    const int flags = os.fcntl(fd, F_GETFL);
+    if (flags == -EBADF || (flags >= 0 && (flags & O_ASYNC) == 0)) return;
+    if (flags >= 0 && os.fcntl(fd, F_SETFL, flags & ~O_ASYNC) >= 0) return;
+  }
 }
 
 }  // namespace iolite

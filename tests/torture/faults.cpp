@@ -39,6 +39,7 @@ std::uint64_t how_long(call c, int error) noexcept {
   case call::io_uring_enter: return error == EBUSY ? 50 : 500;
   case call::io_uring_register: return 200;  // each makes an io_uring_enter(2) fail, too
   case call::fcntl: return 1;  // taking O_ASYNC from an open file again cannot fail, in truth
+  case call::accept4: return 500;  // a queue of dead connections comes to an end
   case call::waitpid: return 5;
   default: return fault::for_ever;
   }
