@@ -128,9 +128,6 @@ void play_share(const part& p, const share& mine, List list) {
   std::uint64_t number = 0;
   for (const play& each : all) {
     const std::uint64_t n = number++;
-    // Known: an fcntl(2) that fails while the signal facility arms or disarms a descriptor may leave
-    // it armed, and its signal ends the program. Linux gives no such error for an open file.
-    if (p.engine == "signal" && describe(each).find("fcntl") != std::string::npos) continue;
     if (only && describe(each).find(only) == std::string::npos) continue;
     if (!only && !mine.has(n, p.what.stride * sanitizer_stride)) continue;
     mine.playing(p.what.name, p.engine, describe(each));
