@@ -96,8 +96,9 @@ parsed<double> parse_rate(std::string_view text) {
 
 parsed<std::uint64_t> parse_whole(std::string_view text) {
   std::uint64_t n = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, n);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, n);
   if (error == std::errc() && stop == end && !text.empty()) return n;
   return std::unexpected(fmt::format("'{}' is not a whole number", text));
 }

@@ -53,7 +53,8 @@ parsed<std::vector<std::uint64_t>> parse_numbers(const std::string& text) {
 
 std::string real_name(const std::string& model) {
   if (!model.starts_with("auto")) return model;
-  const char* const wanted = std::getenv("IOLITE_MODEL");
+  const char* const wanted =
+      std::getenv("IOLITE_MODEL");  // NOLINT(concurrency-mt-unsafe): read only
   return wanted ? wanted : "epoll";
 }
 

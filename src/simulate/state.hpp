@@ -56,7 +56,7 @@ struct world::state {
     const std::uint64_t calls_max = machine.trace.calls() + 20'000'000;
     machine.awake = nullptr;  // who drives the world is no program
     const auto over_or_endless = [&] { return holds() || machine.trace.calls() > calls_max; };
-    switch (machine.turns.wait(nullptr, until, over_or_endless)) {
+    switch (machine.turns.watch(until, over_or_endless)) {
     case simulated::waited::holds: return holds() ? when_it_holds : ending::time_is_up;
     case simulated::waited::time_is_up: return ending::time_is_up;
     case simulated::waited::stuck: break;

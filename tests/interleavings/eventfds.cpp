@@ -30,9 +30,11 @@ long eventfds::invoke(iolite::call c, const iolite::call_args& a) noexcept {
   using iolite::call;
   const machine::inside here;
   const int fd = a.as<int>(0);
-  const bool makes = c == call::eventfd || c == call::epoll_create1;
-  const deed d{iolite::name_of(c).data(), makes ? static_cast<void*>(this) : at(fd),
-               __builtin_return_address(0)};
+  const bool makes = c == call::eventfd || c == call::epoll_create1 || c == call::clone ||
+                     c == call::join || c == call::detach;
+  const bool of_word = c == call::futex_wait || c == call::futex_wake;
+  const void* const place = of_word ? a.as<void*>(0) : makes ? static_cast<void*>(this) : at(fd);
+  const deed d{iolite::name_of(c).data(), place, __builtin_return_address(0)};
   if (c != call::poll && c != call::fcntl) m().point(d);
   switch (c) {
   case call::eventfd: return add(false);
@@ -44,8 +46,45 @@ long eventfds::invoke(iolite::call c, const iolite::call_args& a) noexcept {
   case call::poll: return poll(a.as<pollfd*>(0), a.as<std::size_t>(1), a.as<int>(2));
   case call::epoll_ctl: return control(fd, a.as<int>(1), a.as<int>(2), a.as<epoll_event*>(3));
   case call::epoll_wait: return epoll_wait(fd, a.as<epoll_event*>(1), a.as<int>(2), a.as<int>(3));
+  case call::clone: return clone(a.as<thread_function*>(0), a.as<void*>(1));
+  case call::join: return join(static_cast<int>(a.word[0]));
+  case call::detach: return 0;
+  case call::futex_wait:
+    return futex_wait(a.as<const std::uint32_t*>(0), a.as<std::uint32_t>(1),
+                      a.as<const timespec*>(2) != nullptr);
+  case call::futex_wake: return futex_wake(a.as<const std::uint32_t*>(0), a.as<int>(1));
   default: m().fail("a system call that is not modelled: " + std::string(iolite::name_of(c)));
   }
+}
+
+// --- threads: their numbers are one more than the checker's ---
+
+long eventfds::clone(thread_function* enter, void* argument) {
+  return 1 + m().start([=] { enter(argument); });
+}
+
+int eventfds::join(int number) {
+  const int child = number - 1;
+  m().wait([child] { return m().over(child); });
+  m().mem.clock(m().thread()).join(m().mem.clock(child));
+  return 0;
+}
+
+// What is ordered between who waits and who wakes is left to their lock.
+int eventfds::futex_wait(const std::uint32_t* word, std::uint32_t expected, bool timed) {
+  if (*word != expected) return -EAGAIN;
+  const sleeper me{word, ++sleepers_};
+  sleeping_.push_back(me);
+  const auto woken = [&] { return std::ranges::find(sleeping_, me) == sleeping_.end(); };
+  if (m().wait(woken, timed)) return 0;
+  std::erase(sleeping_, me);
+  return -ETIMEDOUT;
+}
+
+int eventfds::futex_wake(const std::uint32_t* word, int most) {
+  int n = 0;
+  std::erase_if(sleeping_, [&](const sleeper& s) { return s.word == word && n < most && ++n; });
+  return n;
 }
 
 int eventfds::add(bool is_epoll) {

@@ -1,4 +1,5 @@
-// A kernel of event descriptors: what engines wake each other through, and how they wait for it.
+// A kernel of threads, futexes and event descriptors: what engines wake each other through, and how
+// they wait for it.
 // Other calls stop the program.
 #pragma once
 #include "kernel/kernel.hpp"
@@ -7,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <sys/epoll.h>
+#include <vector>
 
 namespace interleavings {
 
@@ -29,6 +31,17 @@ class eventfds final : public iolite::kernel {
     std::array<watch, 4> watches;
   };
 
+  struct sleeper {  // in futex_wait()
+    const std::uint32_t* word;
+    std::uint64_t number;
+    bool operator==(const sleeper&) const = default;
+  };
+  using thread_function = void*(void*);
+
+  long clone(thread_function* enter, void* argument);
+  int join(int number);
+  int futex_wait(const std::uint32_t* word, std::uint32_t expected, bool timed);
+  int futex_wake(const std::uint32_t* word, int most);
   int add(bool is_epoll);
   long write(int fd, std::uint64_t n);
   long read(int fd, std::uint64_t* out);
@@ -42,6 +55,8 @@ class eventfds final : public iolite::kernel {
   void learn(const file& f);
 
   std::array<file, 16> files_{};
+  std::vector<sleeper> sleeping_;  // in the order in which they came
+  std::uint64_t sleepers_ = 0;
 };
 
 }  // namespace interleavings

@@ -93,7 +93,7 @@ baton::actor& baton::choose() {
     if (actor* const able = who_can_go_on(next)) return *able;
     next = std::min(next, time_.next());  // a look may have brought about something, too
     const clock::time_point last = briefs_.front().until;
-    if (next == never && (live_ > 0 || last == never)) {
+    if (next == never && (last == never || (watches_ && live_ > 0))) {
       stuck_ = true;
       return driver();
     }

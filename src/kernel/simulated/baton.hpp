@@ -37,6 +37,15 @@ class baton {
     const auto ask = [](void* h) { return static_cast<bool>((*static_cast<Holds*>(h))()); };
     return wait_for({ask, &holds, version}, until);
   }
+  // The same, for who only looks on: where nothing else happens any more it is stuck, and does not
+  // wait until the end.
+  template <class Holds>
+  waited watch(clock::time_point until, Holds holds) {
+    watches_ = true;
+    const waited r = wait(nullptr, until, holds);
+    watches_ = false;
+    return r;
+  }
   // Others that can go on may do so now.
   void yield() {
     wait(nullptr, time_.now(), [] { return false; });
@@ -92,6 +101,7 @@ class baton {
   actor* current_;
   std::size_t live_ = 0;
   bool stuck_ = false;
+  bool watches_ = false;  // the thread that made this: see watch()
   bool abandoned_ = false;
 };
 

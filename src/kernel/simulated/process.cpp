@@ -369,6 +369,7 @@ long process::descriptor_call(call c, const call_args& a) {
     return files_.add(f, (flags & EFD_CLOEXEC) != 0);
   }
   case call::getpid: return pid();
+  case call::gettid: return site_.signals.thread_id();
   case call::getppid: return 1;
   case call::getrlimit: {
     auto* const out = a.as<rlimit*>(1);

@@ -11,6 +11,9 @@ using iolite::task;
 
 class Offloads : public each_loop {};
 
+// Helpers outlive the engine, and no kernel ends before its threads.
+eventfds& lasting_kernel() { return *new eventfds; }
+
 task<int> call_twice() {
   const auto first = co_await iolite::offload([] { return 1; });
   const auto second = co_await iolite::offload([] { return 2; });
@@ -20,7 +23,7 @@ task<int> call_twice() {
 // The engine ends at once after the last answer: the helper must be done with it.
 TEST_P(Offloads, AnswersComeBackAndTheEngineMayEnd) {
   expect_holds({.preemptions = 4, .stale_reads = 1}, [on = GetParam()] {
-    eventfds os;
+    eventfds& os = lasting_kernel();
     const auto engine = make_engine(os, on);
     check(engine->run(call_twice()) == 12, "both answers");
   });
@@ -32,7 +35,7 @@ task<bool> call_once(int& calls) {
 
 TEST_P(Offloads, ACancelMeetsACall) {
   expect_holds({.preemptions = 4, .stale_reads = 1}, [on = GetParam()] {
-    eventfds os;
+    eventfds& os = lasting_kernel();
     int calls = 0;
     const auto engine = make_engine(os, on);
     std::thread cancels([&] { engine->request_cancel(); });
@@ -55,7 +58,7 @@ task<void> call_in_parallel(int& a, int& b) {
 // On one loop: with three threads there are many orders.
 TEST(OffloadsOnPoll, TwoCallsAtATime) {
   expect_holds({.preemptions = 4, .stale_reads = 0}, [] {
-    eventfds os;
+    eventfds& os = lasting_kernel();
     int a = 0, b = 0;
     const auto engine = make_engine(os, loop::poll);
     engine->run(call_in_parallel(a, b));
