@@ -221,6 +221,7 @@ task<void> server::work_off(channel<accepted>& queue, engine& on) {
       entry.runs_on(nullptr);
     } catch (const std::bad_alloc&) {  // of one connection at most: it is closed
       note_starved_connection();
+      if (stopping_) co_return;  // what is left in the queue is closed
       starved = true;
     }
   }
