@@ -153,7 +153,7 @@ void* prepare_stack(std::span<std::byte> memory, void (*enter)(void*), void* arg
                              nullptr,  nullptr,  nullptr, nullptr, nullptr, begin};
 #endif
   for (std::size_t i = 0; i < std::size(registers); ++i) lowest[i] = registers[i];
-  return lowest;
+  return static_cast<void*>(lowest);
 }
 
 void* prepare_own_stack() { return nullptr; }
