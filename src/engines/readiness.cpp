@@ -167,9 +167,11 @@ class readiness_engine final : public engine {
   // received is still in the cache when it is answered.
   void do_wait(clock::time_point until) noexcept override {
     if (handled_ == poller_->events().size()) ask(until);
-    const auto events = poller_->events();
-    const std::size_t end = std::min(events.size(), handled_ + piece);
-    while (handled_ < end) handle(events[handled_++]);
+    const std::size_t end = std::min(poller_->events().size(), handled_ + piece);
+    while (handled_ < end) {
+      const poll_event e = poller_->events()[handled_++];  // a copy: see poller::wait()
+      handle(e);
+    }
   }
 
   void ask(clock::time_point until) noexcept {

@@ -67,8 +67,8 @@ class poller {
 
   // Waits until something is ready or `timeout` (never: duration::max()) has passed, never less
   // long; rounds up to its own resolution. The count of events(), or -errno; -EINTR when a signal
-  // came or what came was nothing: go on with the time left. events() is good until the next
-  // wait(), also while update() is called. Takes no memory: update() has taken it.
+  // came or what came was nothing: go on with the time left. Takes no memory: update() has taken
+  // it. events() stay until the next wait(), but an update() that adds may move them.
   virtual int wait(clock::duration timeout) noexcept = 0;
   [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
 };
