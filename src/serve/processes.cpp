@@ -260,7 +260,7 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
         log_once(cause::child,
                  [&] { return "a worker " + how_it_ended(status) + "; another is started"; });
       }
-    } catch (const std::bad_alloc&) {  // for `end`: tried again
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): `pid` says it, tried again
     }
     if (pid < 0) {
       log_once(cause::child,
