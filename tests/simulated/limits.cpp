@@ -21,7 +21,7 @@ simulate::report signal_world(std::uint64_t seed, const simulate::options& o) {
 }
 
 TEST(simulated_limits, signals_that_find_no_room_lose_nothing) {
-  for (const std::size_t most : {0, 1, 3}) {
+  for (const std::size_t most : {0U, 1U, 3U}) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
       const auto r = signal_world(seed, {.signals_max = most});
       ASSERT_TRUE(r.ok()) << most << ": " << r.to_string();
