@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(r.has_value(), "what was received can be sent");
   }
   fuzz::require(written.size() <= stream.size() &&
-                    std::memcmp(written.data(), stream.data(), written.size()) == 0,
+                    std::ranges::equal(written, std::as_bytes(stream.first(written.size()))),
                 "and is the same on the wire");
   return 0;
 }
