@@ -120,7 +120,7 @@ TEST_P(engine, short_and_interrupted_reads_of_a_file_are_carried_on) {
   faulty& os = on_faulty({{.what = call::pread, .nth = 1, .times = 3, .shorten_to = 100},
                           {.what = call::pread, .nth = 5, .times = 2, .error = EINTR},
                           {.what = call::aio_read, .nth = 1, .times = 2, .error = EAGAIN},
-                          {.what = call::io_uring_enter, .nth = 2, .times = 2, .error = EINTR}});
+                          {.what = call::io_uring_enter, .nth = 1, .times = 2, .error = EINTR}});
   struct body {
     static task<std::string> check(std::string path) {
       const file f = co_await open_or_throw(path, file_mode::read);
