@@ -24,14 +24,14 @@ iolite::engine& fault_matrix::on(std::vector<fault> calls,
 
 namespace {
 
-task<> accept_and_echo(listener& from) {
+task<> accept_one(listener& from, task<> (*handler)(stream)) {
   auto peer = co_await from.accept();
-  if (peer) co_await echo(std::move(*peer));
+  if (peer) co_await handler(std::move(*peer));
 }
 
 }  // namespace
 
-std::string echo_of(iolite::engine& on, const std::string& text) {
+std::string echo_of(iolite::engine& on, const std::string& text, task<> (*handler)(stream)) {
   auto l = listener::open(on, *endpoint::parse("127.0.0.1:0"));
   if (!l) throw std::runtime_error(l.error().message);
   std::string back;
@@ -43,7 +43,7 @@ std::string echo_of(iolite::engine& on, const std::string& text) {
     });
     back = peer.recv_until_end();
   });
-  on.run(accept_and_echo(*l));
+  on.run(accept_one(*l, handler));
   l->close();
   other.join();
   return back;

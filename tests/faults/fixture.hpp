@@ -36,7 +36,8 @@ class fault_matrix_poll : public fault_matrix {};
 // Where calls of ours receive and send.
 class fault_matrix_of_calls : public fault_matrix {};
 
-// What a peer that connects and sends `text` gets back.
-[[nodiscard]] std::string echo_of(iolite::engine& on, const std::string& text);
+// What a peer that connects and sends `text` gets back from `handler`.
+[[nodiscard]] std::string echo_of(iolite::engine& on, const std::string& text,
+                                  iolite::task<> (*handler)(iolite::stream) = echo);
 
 }  // namespace iolite_test

@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <linux/io_uring.h>
-#include <thread>
 
 namespace iolite_test {
 namespace {
@@ -25,39 +24,16 @@ TEST_P(fault_matrix_io_uring, U01_a_ring_that_is_refused_is_one_line) {
   }
 }
 
-task<> echo_by_leases(listener& from) {
-  auto peer = co_await from.accept();
-  if (peer) co_await echo_leases(std::move(*peer));
-}
-
-std::string leased_echo_of(iolite::engine& on, const std::string& text) {
-  auto l = listener::open(on, *endpoint::parse("127.0.0.1:0"));
-  if (!l) return l.error().message;
-  std::string back;
-  std::jthread other([&back, &text, at = l->local()] {
-    const raw_socket peer = raw_socket::connect(at);
-    std::jthread writer([&] {
-      peer.send_all(text);
-      peer.half_close();
-    });
-    back = peer.recv_until_end();
-  });
-  on.run(echo_by_leases(*l));
-  l->close();
-  other.join();
-  return back;
-}
-
 TEST_P(fault_matrix_io_uring, U02_what_a_kernel_lacks_is_done_without) {
   const std::string text = pattern(200'000);
   for (std::uint64_t refused = 1; refused <= 2; ++refused) {  // set-up flags, one set after another
     iolite::engine& e = on({{.what = call::io_uring_setup, .times = refused, .error = EINVAL}});
-    EXPECT_EQ(leased_echo_of(e, text), text);
+    EXPECT_EQ(echo_of(e, text, echo_leases), text);
     EXPECT_EQ(os().injected(), refused);
   }
   // Without buffer rings a leased receive waits for data, then takes a buffer.
   iolite::engine& e = on({{.what = call::io_uring_register, .nth = 2, .error = EINVAL}});
-  EXPECT_EQ(leased_echo_of(e, text), text);
+  EXPECT_EQ(echo_of(e, text, echo_leases), text);
 }
 
 task<> echo_to_each_other(stream a, stream b, int& right) {
