@@ -28,15 +28,15 @@ std::vector<std::uint64_t> chosen(std::uint64_t count, std::uint64_t every_up_to
 
 // "From then on", where an error can stay. Signals pass; and a wait that fails for want of memory a
 // thousand times in a row, or a ring that cannot be entered any more, stops the program as it says:
-// tests/faults/.
+// tests/faults/. Two of them in one play, one after the other, stay below that, too.
 std::uint64_t how_long(call c, int error) noexcept {
   if (error == EINTR) return c == call::write ? 3 : 5;  // a wake-up is tried eight times
   switch (c) {
   case call::select:
   case call::poll:
   case call::epoll_wait:
-  case call::sigtimedwait: return 500;
-  case call::io_uring_enter: return error == EBUSY ? 50 : 500;
+  case call::sigtimedwait: return 400;
+  case call::io_uring_enter: return error == EBUSY ? 50 : 400;
   case call::io_uring_register: return 200;  // each makes an io_uring_enter(2) fail, too
   case call::fcntl: return 1;  // taking O_ASYNC from an open file again cannot fail, in truth
   case call::accept4: return 500;  // a queue of dead connections comes to an end
