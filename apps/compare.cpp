@@ -39,6 +39,7 @@ struct compare_arguments {
   std::vector<std::string> models = default_models;
   std::string workload_name = "echo";
   clock::duration duration = 800ms;
+  clock::duration spin = clock::duration::zero();
   unsigned rounds = 3;
   unsigned connections = 0;      // 0: the workload's
   std::size_t message_bytes = 0; // likewise
@@ -123,7 +124,8 @@ class progress {
 };
 
 // One round of one model: its own server process, loaded and drained.
-void measure(compare_row& row, const workload& w, clock::duration duration, const core_plan& plan) {
+void measure(compare_row& row, const workload& w, const compare_arguments& a,
+             const core_plan& plan) {
   const auto note = [&row](const std::string& why) {
     ++row.errors;
     if (row.failure.empty()) row.failure = why;
@@ -133,7 +135,7 @@ void measure(compare_row& row, const workload& w, clock::duration duration, cons
   const cpu_set_t* cores = !plan.pinned                 ? nullptr
                            : wants_all_cores(row.model) ? &plan.all
                                                         : &plan.server;
-  auto server = server_process::start(row.model.model, workers, cores);
+  auto server = server_process::start(row.model.model, workers, a.spin, cores);
   if (!server) return note(server.error());
   load_options o;
   o.to = server->address();
@@ -141,8 +143,8 @@ void measure(compare_row& row, const workload& w, clock::duration duration, cons
   o.message_bytes = w.message_bytes;
   o.depth = w.depth;
   o.reconnect = w.reconnect;
-  o.warm_up = std::min<clock::duration>(duration / 4, 200ms);
-  o.duration = duration;
+  o.warm_up = std::min<clock::duration>(a.duration / 4, 200ms);
+  o.duration = a.duration;
   o.tick = [&server] { server->look(); };
   round r;
   r.load = run_load(o);
@@ -168,7 +170,7 @@ void measure_all(std::vector<compare_row>& rows, const workload& w, const compar
       if (!row.model.available) continue;
       shown.step(fmt::format("{}, round {} of {}", row.model.model, n, a.rounds));
       if (!row.failure.empty()) continue;
-      measure(row, w, a.duration, plan);
+      measure(row, w, a, plan);
       if (interruptible::signal() != 0) return;
     }
 }
@@ -232,6 +234,7 @@ void add_compare(CLI::App& app, action& chosen) {
   add_count(c, "--rounds", args->rounds, 1, 1000, "over all models in turn; the median is shown");
   add_count(c, "--connections", args->connections, 1, 100'000, "instead of the workload's");
   add_size(c, "--size", args->message_bytes, "of a message, instead of the workload's");
+  add_duration(c, "--spin", args->spin, "the servers', see `iolite serve --help`");
   add_json(c, args->json_target);
   c.footer(
       workload_list() +

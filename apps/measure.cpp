@@ -1,5 +1,7 @@
 #include "measure.hpp"
 
+#include "options.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -72,10 +74,12 @@ std::uint64_t server_figures::all_calls() const noexcept {
   return sum;
 }
 
-std::expected<server_process, std::string>
-server_process::start(const std::string& model, unsigned workers, const cpu_set_t* cores) {
+std::expected<server_process, std::string> server_process::start(const std::string& model,
+                                                                 unsigned workers,
+                                                                 clock::duration spin,
+                                                                 const cpu_set_t* cores) {
   auto process = child::start({"serve", "echo", "--model", model, "--listen", "127.0.0.1:0",
-                               "--workers", std::to_string(workers)},
+                               "--workers", std::to_string(workers), "--spin", duration_text(spin)},
                               cores);
   if (!process) return std::unexpected(process.error());
   const auto line = process->read_line(start_limit);

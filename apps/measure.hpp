@@ -34,7 +34,7 @@ class server_process {
  public:
   // `iolite serve echo` under `model` on a free port of 127.0.0.1; or why it did not start.
   [[nodiscard]] static std::expected<server_process, std::string>
-  start(const std::string& model, unsigned workers, const cpu_set_t* cores);
+  start(const std::string& model, unsigned workers, clock::duration spin, const cpu_set_t* cores);
 
   [[nodiscard]] const endpoint& address() const noexcept { return address_; }
   // While it is loaded: looks how large it is.

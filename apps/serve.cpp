@@ -99,6 +99,8 @@ void add_serve(CLI::App& app, action& chosen) {
             "pool, prefork: how many; 0 is one a core (blocking: 16)");
   add_count(c, "--connections-max", o.connections_max, 1, 10'000'000,
             "accept no more than this at a time");
+  add_duration(c, "--spin", o.engine.spin,
+               "event loops: ask again for so long before sleeping, while that pays; 50us is much");
   add_duration(c, "--idle-timeout", o.idle_timeout,
                "end a connection that waits longer for its peer; 0: never");
   add_duration(c, "--drain-timeout", o.drain_timeout,

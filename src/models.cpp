@@ -272,7 +272,10 @@ std::expected<std::unique_ptr<engine>, error> make_engine_on(kernel& os, std::st
   if (!e)
     return refused(std::errc::invalid_argument, "there is no engine '" + std::string(name) + "'");
   made_engine made = e->make(os, options);
-  if (made.it) return std::move(made.it);
+  if (made.it) {
+    made.it->spin_before_sleeping(options.spin);
+    return std::move(made.it);
+  }
   return std::unexpected(error{std::error_code(-made.error, std::system_category()),
                                "cannot make an engine: " + explain(os, name, made.error)});
 }

@@ -19,6 +19,7 @@ namespace iolite {
 class kernel;
 class buffer_pool;
 class deadlines;
+class spin_policy;
 template <class T>
 class task;
 
@@ -38,6 +39,8 @@ struct engine_stats {
   std::uint64_t started = 0;
   std::uint64_t inline_completions = 0;  // finished inside start()
   std::uint64_t waits = 0;  // times the loop asked its facility
+  std::uint64_t spins = 0;  // before sleeping it asked again for a while
+  std::uint64_t spins_in_vain = 0;  // and slept in the end
   std::uint64_t stale_events = 0;  // for a descriptor closed since, dropped
   std::uint64_t spurious_events = 0;  // said ready, then would block
   std::uint64_t starved_receives = 0;  // had to wait for a buffer of the pool
@@ -86,6 +89,10 @@ class engine {
   [[nodiscard]] buffer_pool* buffers() noexcept;
   // A lease came back: a receive that waits for one may go on.
   void buffer_returned() noexcept;
+  // Where nothing is there, it asks again for `length` before it sleeps, as long as that pays: an
+  // answer that comes soon is met without the cost and the delay of being woken. Zero: never. Not
+  // for engines whose operations hold their thread.
+  void spin_before_sleeping(clock::duration length);
   // The scope that request_cancel() reaches: run(task) sets it.
   void set_root(scope* s) noexcept { root_ = s; }
   // The scopes of its tasks, for reports: the front of a list through scope::next_scope().
@@ -148,6 +155,10 @@ class engine {
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
 
   void turn() noexcept;
+  void ask(clock::time_point until) noexcept;
+  void wait(clock::time_point until) noexcept;
+  bool spin(clock::time_point until) noexcept;
+  [[nodiscard]] bool busy() const noexcept { return !ready_.empty() || !continuing_.empty(); }
   void check_owner() noexcept;
   void resume_ready() noexcept;
   void start_continuing() noexcept;
@@ -169,6 +180,7 @@ class engine {
   scope* scopes_ = nullptr;
   std::unique_ptr<deadlines> deadlines_;
   std::unique_ptr<buffer_pool> buffers_;  // made when first asked for
+  std::unique_ptr<spin_policy> spin_;  // null: it sleeps at once
   operation_queue ready_;  // done, their coroutines to be resumed
   operation_queue starved_;  // receives that wait for a buffer
   operation_queue continuing_;  // part done, out of budget: start again next turn

@@ -62,6 +62,9 @@ struct engine_options {
   // nonblocking: what to do when everyone was asked in vain.
   enum class idle : std::uint8_t { spin, yield, sleep };
   idle when_idle = idle::yield;
+  // Event loops: ask again for so long before sleeping, while that pays; a lower latency where few
+  // connections are busy, for processor time. See engine::spin_before_sleeping().
+  clock::duration spin = clock::duration::zero();
   unsigned ring_entries = 256;  // io_uring: submissions a turn; more go in several calls
 };
 // An engine for the calling thread; `name` as in choose(), a placement is ignored.

@@ -5,6 +5,7 @@
 #include "core/assert.hpp"
 #include "core/deadlines.hpp"
 #include "core/process.hpp"
+#include "core/spin.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/scope.hpp"
 #include "kernel/kernel.hpp"
@@ -232,11 +233,44 @@ void engine::turn() noexcept {
   if (!continuing_.empty()) start_continuing();
   resume_ready();
   if (tasks_ == 0) return;
-  ++stats_.waits;
-  const bool busy = !ready_.empty() || !continuing_.empty();
-  do_wait(busy ? clock::time_point::min() : deadlines_->next());
+  if (busy()) ask(clock::time_point::min());
+  else if (spin_) wait(deadlines_->next());
+  else ask(deadlines_->next());
   // After the look: whatever its deadline, an operation takes what is there.
   if (!deadlines_->empty()) expire();
+}
+
+void engine::ask(clock::time_point until) noexcept {
+  ++stats_.waits;
+  do_wait(until);
+}
+
+void engine::spin_before_sleeping(clock::duration length) {
+  const bool can = length > clock::duration::zero() && !traits().blocking;
+  spin_ = can ? std::make_unique<spin_policy>(length) : nullptr;
+}
+
+void engine::wait(clock::time_point until) noexcept {
+  const clock::time_point begin = now();
+  if (spin_->worth_it()) {
+    ++stats_.spins;
+    const clock::time_point end = std::min(until, deadline_after(begin, spin_->length()));
+    if (spin(end) || end == until) return spin_->paid();
+    ++stats_.spins_in_vain;
+    spin_->was_in_vain();
+    ask(until);
+  } else {
+    ask(until);
+    // Not where it was only for a part of the way to a deadline, or where to ask is all there is.
+    if (busy() || woken() || now() >= until) spin_->slept(now() - begin);
+  }
+}
+
+// True: there is something to do.
+bool engine::spin(clock::time_point until) noexcept {
+  do ask(clock::time_point::min());
+  while (!busy() && !woken() && now() < until);
+  return busy() || woken();
 }
 
 void engine::resume_ready() noexcept {
