@@ -19,6 +19,7 @@ namespace iolite {
 class kernel;
 class buffer_pool;
 class deadlines;
+class scope;
 class spin_policy;
 template <class T>
 class task;

@@ -20,7 +20,7 @@
 namespace iolite {
 
 class engine;
-class scope;
+struct child_task;
 struct operation;
 
 enum class op_kind : std::uint8_t {
@@ -84,9 +84,7 @@ struct operation {
   operation* prev = nullptr;
   operation* timer_next = nullptr;
   operation* timer_prev = nullptr;
-  operation* scope_next = nullptr;
-  operation* scope_prev = nullptr;
-  scope* owner = nullptr;
+  child_task* of = nullptr;  // the task, as its scope knows it
 
   operation() = default;
   operation(const operation&) = delete;  // its address is its identity
@@ -97,7 +95,7 @@ struct operation {
 
   [[noreturn]] void destroyed_while_pending() const noexcept;
 };
-static_assert(sizeof(operation) <= 128);
+static_assert(sizeof(operation) <= 112);
 
 // `recv fd=7 64/1024 deadline=+3ms`: what traces, dead-lock reports and failing tests show.
 // `now` is what the deadline is relative to.
@@ -137,6 +135,5 @@ class operation_list {
   operation* tail_ = nullptr;
 };
 using operation_queue = operation_list<&operation::next, &operation::prev>;
-using scope_list = operation_list<&operation::scope_next, &operation::scope_prev>;
 
 }  // namespace iolite

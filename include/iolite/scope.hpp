@@ -23,6 +23,22 @@
 
 namespace iolite {
 
+class scope;
+
+// A task that a scope has started on its own thread, with all that this one awaits: it waits in one
+// operation at a time.
+struct child_task {
+  scope& of;
+  operation* waits_in = nullptr;
+  child_task* next = nullptr;  // of the scope's
+  child_task* prev = nullptr;
+
+  explicit child_task(scope& s) noexcept : of(s) {}
+  void enter(operation& op) noexcept;
+  static void* operator new(std::size_t bytes) { return detail::take_frame(bytes); }
+  static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
+};
+
 class scope : private event_source {
  public:
   // On the engine that runs on this thread.
@@ -34,10 +50,10 @@ class scope : private event_source {
   // leave children that are threads: they are cancelled and waited for.
   ~scope();
 
-  // Starts `child` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
+  // Starts `t` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
   // std::system_error where it needs a thread and there is none to be had; the child is gone then,
   // and the others run on: catch it where there are any.
-  void spawn(task<void> child);
+  void spawn(task<void> t);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
   void cancel() noexcept;
@@ -49,36 +65,37 @@ class scope : private event_source {
   [[nodiscard]] int live() const noexcept;
   // Whether something was spawned since the last join().
   [[nodiscard]] bool to_be_joined() const noexcept { return joining_.has_value(); }
-  // The operations in flight here, for reports: the front of a list through operation::scope_next.
-  [[nodiscard]] const operation* in_flight() const noexcept { return operations_.front(); }
+  // Its children on this thread, for reports: the front of a list through child_task::next.
+  [[nodiscard]] const child_task* first_child() const noexcept { return children_; }
   // The next one on the same engine: see engine::first_scope().
   [[nodiscard]] const scope* next_scope() const noexcept { return next_; }
 
  private:
   friend class engine;
-  friend class awaitable_operation;
+  friend void detail::end_child(std::coroutine_handle<>, context, std::exception_ptr) noexcept;
   struct child_thread;
-  struct runner;
   class join_wait;
 
   task<void> wait_for_all();
-  void start_here(task<void> child);  // on this thread, whatever the engine
-  void start_thread(task<void> child);
+  void start_here(task<void> t);  // on this thread, whatever the engine
+  void start_thread(task<void> t);
   void child_ended(std::exception_ptr thrown) noexcept;
-  void enter(operation& op) noexcept;
-  void leave(operation& op) noexcept { operations_.remove(op); }
   bool forget(operation& op) noexcept override;
   void rethrow();
   void join_threads() noexcept;
 
+  [[nodiscard]] std::unique_lock<std::mutex> guard() const noexcept;
+
   engine& on_;
+  const bool threaded_;  // its children are threads
   std::optional<task<void>> joining_;  // what the next join() gives
-  scope_list operations_;
+  child_task* children_ = nullptr;  // those on this thread, in the order they were started
+  child_task* last_child_ = nullptr;
   bool cancelled_ = false;
   scope* next_ = nullptr;  // of the engine's
   scope* prev_ = nullptr;
 
-  // Guarded by lock_: children may be threads.
+  // Guarded by lock_ where children are threads: see guard().
   mutable std::mutex lock_;
   int live_ = 0;
   operation* joiner_ = nullptr;

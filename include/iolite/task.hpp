@@ -10,6 +10,7 @@
 // A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame:
 // pass what it needs as parameters.
 #pragma once
+#include "iolite/frame_memory.hpp"
 #include "iolite/operation.hpp"
 
 #include <coroutine>
@@ -27,21 +28,19 @@ class task;
 // What a coroutine inherits from the one that awaits it.
 struct context {
   engine* on = nullptr;
-  scope* in = nullptr;
+  child_task* in = nullptr;  // which of its scope's children they are both part of
 };
 
 namespace detail {
 
-// The per-thread free lists of coroutine frames (src/core/frames.cpp). A frame may be given back on
-// another thread than it was taken on.
-[[nodiscard]] void* take_frame(std::size_t bytes);
-void give_frame(void* frame, std::size_t bytes) noexcept;
+// A task that a scope has started, and nobody awaits, is over: its frame ends too.
+void end_child(std::coroutine_handle<> frame, context c, std::exception_ptr thrown) noexcept;
 // Says which rule of the library the program has broken, and stops it.
 [[noreturn]] void rule_broken(const char* rule) noexcept;
 
 struct promise_base {
   context ctx;
-  std::coroutine_handle<> continuation;
+  std::coroutine_handle<> continuation;  // its awaiter; none: a scope has started it
   std::exception_ptr thrown;
   bool starting = false;  // its awaiter is inside await_suspend
 
@@ -54,8 +53,11 @@ struct promise_base {
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> h) noexcept {
       // Ended before it ever suspended: its awaiter sees done() and goes on by itself.
-      if (h.promise().starting) return std::noop_coroutine();
-      return h.promise().continuation;
+      promise_base& p = h.promise();
+      if (p.starting) return std::noop_coroutine();
+      if (p.continuation) return p.continuation;
+      end_child(h, p.ctx, std::move(p.thrown));
+      return std::noop_coroutine();
     }
     void await_resume() noexcept {}
   };
@@ -120,6 +122,7 @@ class [[nodiscard]] task {
 
  private:
   friend promise_type;
+  friend class scope;
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
 
   std::coroutine_handle<promise_type> frame_;

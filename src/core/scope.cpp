@@ -13,30 +13,12 @@ struct scope::child_thread {
   os_thread thread;
 };
 
-// The coroutine around a child: nobody awaits it; it is started once and destroys itself.
-struct scope::runner {
-  struct promise_type : detail::promise_base {
-    promise_type(scope& s, task<void>&) noexcept { ctx = {&s.on_, &s}; }
-    runner get_return_object() noexcept {
-      return {std::coroutine_handle<promise_type>::from_promise(*this)};
-    }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-  };
-  static runner run(scope& s, task<void> child) {
-    std::exception_ptr thrown;
-    try {
-      task<void> own = std::move(child);  // its frame is gone before join() returns
-      co_await own;
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-    s.on_.task_ended();
-    s.child_ended(std::move(thrown));
-  }
-
-  std::coroutine_handle<promise_type> frame;
-};
+void child_task::enter(operation& op) noexcept {
+  IOLITE_ASSERT(!waits_in, "a task waits in one operation at a time");
+  waits_in = &op;
+  op.of = this;
+  if (of.cancelled()) op.cancel_requested = true;
+}
 
 class scope::join_wait : public awaitable_operation {
  public:
@@ -48,7 +30,7 @@ class scope::join_wait : public awaitable_operation {
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
     context c = h.promise().ctx;
     if (shielded_) c.in = nullptr;  // its own scope is cancelled already: wait nevertheless
-    const std::lock_guard hold(scope_.lock_);
+    const auto hold = scope_.guard();
     if (scope_.live_ == 0 || !begin(h, c)) return false;
     IOLITE_ASSERT(!scope_.joiner_, "one task joins a scope");
     scope_.joiner_ = this;
@@ -73,7 +55,7 @@ engine& engine_here() noexcept {
 
 scope::scope() : scope(engine_here()) {}
 
-scope::scope(engine& e) noexcept : on_(e), next_(e.scopes_) {
+scope::scope(engine& e) noexcept : on_(e), threaded_(e.traits().blocking), next_(e.scopes_) {
   if (next_) next_->prev_ = this;
   e.scopes_ = this;
 }
@@ -89,31 +71,46 @@ scope::~scope() {
   if (next_) next_->prev_ = prev_;
 }
 
-void scope::spawn(task<void> child) {
+void scope::spawn(task<void> t) {
   if (!joining_) joining_.emplace(wait_for_all());
-  if (on_.traits().blocking) start_thread(std::move(child));
-  else start_here(std::move(child));
+  if (threaded_) start_thread(std::move(t));
+  else start_here(std::move(t));
 }
 
-void scope::start_here(task<void> child) {
-  const runner around = runner::run(*this, std::move(child));  // may throw, so before it counts
+void scope::start_here(task<void> t) {
+  auto* const c = new child_task(*this);
+  c->prev = std::exchange(last_child_, c);
+  (c->prev ? c->prev->next : children_) = c;
   {
-    const std::lock_guard hold(lock_);
+    const auto hold = guard();
     ++live_;
   }
   on_.task_started();
+  const auto frame = std::exchange(t.frame_, {});  // ends by itself: see end_child()
+  frame.promise().ctx = {&on_, c};
   const engine::running_here here(on_);  // the first task starts before the loop does
-  around.frame.resume();
+  frame.resume();
 }
 
-void scope::start_thread(task<void> child) {
+void detail::end_child(std::coroutine_handle<> frame, context c,
+                       std::exception_ptr thrown) noexcept {
+  frame.destroy();  // before join() returns
+  const std::unique_ptr<child_task> own(c.in);
+  scope& of = own->of;
+  (own->prev ? own->prev->next : of.children_) = own->next;
+  (own->next ? own->next->prev : of.last_child_) = own->prev;
+  of.on_.task_ended();
+  of.child_ended(std::move(thrown));
+}
+
+void scope::start_thread(task<void> t) {
   auto record = std::make_unique<child_thread>();
   record->on = on_.for_child_thread();
   engine& on = *record->on;
   if (cancelled_) on.request_cancel();
-  const std::lock_guard hold(lock_);
+  const auto hold = guard();
   threads_.reserve(threads_.size() + 1);
-  record->thread = os_thread(on_.os(), [this, &on, own = std::move(child)]() mutable {
+  record->thread = os_thread(on_.os(), [this, &on, own = std::move(t)]() mutable {
     std::exception_ptr thrown;
     try {
       on.run(std::move(own));
@@ -129,7 +126,7 @@ void scope::start_thread(task<void> child) {
 void scope::child_ended(std::exception_ptr thrown) noexcept {
   operation* joiner = nullptr;
   {
-    const std::lock_guard hold(lock_);
+    const auto hold = guard();
     if (thrown && !thrown_) thrown_ = std::move(thrown);
     if (--live_ == 0) joiner = std::exchange(joiner_, nullptr);
   }
@@ -138,13 +135,11 @@ void scope::child_ended(std::exception_ptr thrown) noexcept {
 
 void scope::cancel() noexcept {
   cancelled_ = true;
-  for (operation* op = operations_.front(); op;) {
-    operation* const next = op->scope_next;
-    on_.cancel(*op);
-    op = next;
+  for (const child_task* c = children_; c; c = c->next) {
+    if (c->waits_in) on_.cancel(*c->waits_in);
   }
-  const std::lock_guard hold(lock_);
-  for (const auto& child : threads_) child->on->request_cancel();
+  const auto hold = guard();
+  for (const auto& each : threads_) each->on->request_cancel();
 }
 
 task<void> scope::join() {
@@ -165,18 +160,19 @@ task<void> scope::wait_for_all() {
   rethrow();
 }
 
+std::unique_lock<std::mutex> scope::guard() const noexcept {
+  std::unique_lock hold(lock_, std::defer_lock);
+  if (threaded_) hold.lock();
+  return hold;
+}
+
 int scope::live() const noexcept {
-  const std::lock_guard hold(lock_);
+  const auto hold = guard();
   return live_;
 }
 
-void scope::enter(operation& op) noexcept {
-  operations_.push(op);
-  if (cancelled_) op.cancel_requested = true;
-}
-
 bool scope::forget(operation& op) noexcept {
-  const std::lock_guard hold(lock_);
+  const auto hold = guard();
   if (joiner_ != &op) return false;
   joiner_ = nullptr;
   return true;
@@ -187,7 +183,7 @@ void scope::rethrow() {
 }
 
 void scope::join_threads() noexcept {
-  for (const auto& child : threads_) child->thread.join();
+  for (const auto& each : threads_) each->thread.join();
   threads_.clear();
 }
 

@@ -131,8 +131,8 @@ clock::duration program::waiter::started_at(const operation& op) const {
 template <class Visit>
 void program::each_operation(const engine& of, Visit visit) {
   for (const scope* s = of.first_scope(); s; s = s->next_scope()) {
-    for (const operation* op = s->in_flight(); op; op = op->scope_next) {
-      if (op->state == op_state::pending) visit(*op);
+    for (const child_task* c = s->first_child(); c; c = c->next) {
+      if (c->waits_in && c->waits_in->state == op_state::pending) visit(*c->waits_in);
     }
   }
 }
