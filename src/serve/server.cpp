@@ -231,38 +231,36 @@ void server::note_pause(const std::error_code& why) noexcept {
 
 // --- one connection ---
 
-stream server::owned(stream s, connection_table::entry& entry) noexcept {
-  s.set_owner(&entry);
-  return s;
-}
-
-task<void> server::connection(stream s) {
+// The one frame beside the handler's: what is kept here is kept for each connection.
+task<void> server::connection(stream s, connection_table::entry* known) {
+  std::optional<connection_table::entry> own;
+  if (!known) own.emplace(connections_, s.native_handle()).runs_on(s.on());
+  s.set_owner(known ? known : &*own);
   s.set_idle_timeout(options_.idle_timeout);
   try {
-    co_await handler_(std::move(s));
-  } catch (const std::exception& e) {
-    ++counts_->handler_failures;
-    log_once(cause::failure, [&] {
-      return std::string("a handler failed, its connection is closed: ") + e.what();
-    });
+    task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
+    co_await handled;
   } catch (...) {
-    ++counts_->handler_failures;
-    log_once(cause::failure, [] { return "a handler failed, its connection is closed"; });
+    note_failure(std::current_exception());
   }
 }
 
-task<void> server::counted_connection(stream s) {
-  connection_table::entry entry(connections_, s.native_handle());
-  entry.runs_on(s.on());
-  try {
-    co_await connection(owned(std::move(s), entry));
-  } catch (const std::bad_alloc&) {
-    note_starved_connection();
-  }
+void server::note_failure(const std::exception_ptr& thrown) noexcept {
+  ++counts_->handler_failures;
+  log_once(cause::failure, [&] {
+    std::string why = "a handler failed, its connection is closed";
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& e) {
+      why = why + ": " + e.what();
+    } catch (...) {  // NOLINT(bugprone-empty-catch): it says nothing of itself
+    }
+    return why;
+  });
 }
 
 task<void> server::spawn_into(scope& connections, stream s) {
-  connections.spawn(counted_connection(std::move(s)));
+  connections.spawn(connection(std::move(s)));
   co_return;
 }
 
@@ -274,7 +272,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   scope acceptors;
   scope connections;
   const sink take = one_at_a_time
-                        ? sink([this](stream s) { return counted_connection(std::move(s)); })
+                        ? sink([this](stream s) { return connection(std::move(s)); })
                         : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
   std::exception_ptr failed;
   try {

@@ -60,9 +60,9 @@ class server : public std::enable_shared_from_this<server> {
   // co_await next_end(): the next connection that ends, or a while.
   [[nodiscard]] auto next_end() noexcept { return connections_.one_ended(connections_.ended()); }
   // Gives the connection to its entry, so that it is known when it is closed, whoever does it.
-  static stream owned(stream s, connection_table::entry& entry) noexcept;
-  task<void> connection(stream s);
-  task<void> counted_connection(stream s);
+  // From accept to the end of its handler; `known` where it has an entry already.
+  task<void> connection(stream s, connection_table::entry* known = nullptr);
+  void note_failure(const std::exception_ptr& thrown) noexcept;
   task<void> spawn_into(scope& connections, stream s);
   task<void> loop(std::vector<listener> listeners, task<void> stopped);
   task<void> cut_after_timeout(scope& acceptors, scope& connections);

@@ -123,7 +123,7 @@ std::error_code server::try_start_thread(stream& s) {
 void server::run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept {
   entry.runs_on(&on, true);
   try {
-    on.run(connection(owned(stream(on, fd, tcp), entry)));
+    on.run(connection(stream(on, fd, tcp), &entry));
   } catch (const std::bad_alloc&) {
     note_starved_connection();
   }
@@ -217,7 +217,7 @@ task<void> server::work_off(channel<accepted>& queue, engine& on) {
       if (!next) co_return;
       connection_table::entry entry(connections_, next->fd);
       entry.runs_on(&on, true);
-      co_await connection(owned(stream(on, next->fd, next->tcp), entry));
+      co_await connection(stream(on, next->fd, next->tcp), &entry);
       entry.runs_on(nullptr);
     } catch (const std::bad_alloc&) {  // of one connection at most: it is closed
       note_starved_connection();
