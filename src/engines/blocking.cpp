@@ -37,9 +37,9 @@ class blocking_engine final : public engine {
 
   int run_to_end(operation& op) noexcept {
     // A listener is non-blocking on every engine: a queued connection may vanish before the call.
-    // A receive that picks its buffer takes it once there is something to put into it.
+    // A receive that picks its buffer takes it before it waits: nobody else uses the thread's pool.
     const bool first_wait =
-        op.kind == op_kind::accept || op.picks_buffer ||
+        op.kind == op_kind::accept ||
         (op.kind != op_kind::connect && (interruptible_ || op.deadline != never));
     for (bool wait = first_wait;; wait = true) {
       if (wait) {
