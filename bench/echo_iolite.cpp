@@ -2,16 +2,14 @@
 // Also what bench/compile_time compiles: one header, one handler, one call.
 #include <iolite/iolite.hpp>
 
-#include <array>
 #include <cstdio>
 #include <string>
 
 iolite::task<> echo(iolite::stream peer) {
-  std::array<std::byte, 4096> buffer;
   for (;;) {
-    const auto n = co_await peer.recv(buffer);
-    if (!n || *n == 0) co_return;
-    if (!co_await peer.send_all(std::span(buffer).first(*n))) co_return;
+    const auto got = co_await peer.recv_lease();
+    if (!got || got->empty()) co_return;
+    if (!co_await peer.send_all(got->bytes())) co_return;
   }
 }
 

@@ -142,6 +142,29 @@ void deadline_move(State& state) {
 }
 BENCHMARK(deadline_move)->Arg(1'000'000);
 
+// As many as state.range(0), armed for any time within a second: what it costs that one is over.
+void deadline_fire(State& state) {
+  using namespace std::chrono_literals;
+  times when;
+  iolite::deadlines wheel;
+  std::vector<iolite::operation> all(static_cast<std::size_t>(state.range(0)));
+  iolite::clock::time_point start{};
+  std::int64_t fired = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    state.PauseTiming();
+    for (iolite::operation& op : all) {
+      op.deadline = start + (when.next().time_since_epoch() % 1s);
+      wheel.add(op);
+    }
+    state.ResumeTiming();
+    for (const auto end = start + 1s; start <= end; start += 1ms) {
+      while (wheel.expired(start)) ++fired;
+    }
+  }
+  state.SetItemsProcessed(fired);
+}
+BENCHMARK(deadline_fire)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
+
 // --- between tasks ---
 
 task<> answer(iolite::channel<int>& in, iolite::channel<int>& out) {
