@@ -308,6 +308,26 @@ TEST_P(engine, an_event_is_set_from_another_thread) {
   }
 }
 
+// Who waited has been told already, though he has not run yet: the cancel comes too late.
+TEST_P(engine, a_cancel_after_an_event_was_set_elsewhere_changes_nothing) {
+  if (traits().blocking) GTEST_SKIP() << "a task that has a thread may run at any time";
+  struct bodies {
+    static task<> all(event& e, outcome& out) {
+      scope s;
+      s.spawn(waiting(e, out));
+      other_thread other([&e] { e.set(); });
+      other.join();
+      s.cancel();
+      co_await s.join();
+    }
+  };
+  event e;
+  outcome out;
+  run(bodies::all(e, out));
+  EXPECT_EQ(out.times, 1);
+  EXPECT_FALSE(out.code) << out.code.message();
+}
+
 TEST_P(engine, an_event_that_was_reset_makes_waits_wait_again) {
   struct body {
     static task<> check() {

@@ -88,6 +88,34 @@ TEST_P(engine, echo_when_receives_and_sends_are_interrupted_now_and_then) {
   }
 }
 
+// As many as it likes wait at once: the length of a queue of submissions is not their number.
+TEST_P(engine, echo_to_many_through_a_queue_of_four) {
+  const auto narrow = new_engine(system_of_test(), GetParam(), {.ring_entries = 4});
+  std::vector<half_pair> pairs;
+  for (int i = 0; i < 30; ++i) pairs.push_back(unix_half(*narrow));
+  struct bodies {
+    static task<> all(std::vector<half_pair>& pairs) {
+      scope s;
+      for (half_pair& p : pairs) s.spawn(echo(std::move(p.ours)));
+      co_await s.join();
+    }
+  };
+  other_thread client([&] {
+    for (std::size_t round = 0; round < 3; ++round) {
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        pairs[i].theirs.send_all(pattern(100 + i, static_cast<unsigned>(i + round)));
+      }
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        EXPECT_EQ(pairs[i].theirs.recv_exactly(100 + i),
+                  pattern(100 + i, static_cast<unsigned>(i + round)));
+      }
+    }
+    for (const half_pair& p : pairs) p.theirs.half_close();
+  });
+  narrow->run(bodies::all(pairs));
+  client.join();
+}
+
 TEST_P(engine, echo_between_two_tasks_of_one_engine) {
   struct bodies {
     static task<> client(stream peer, std::string& received) {

@@ -149,6 +149,23 @@ TEST_P(engine, receive_all_that_times_out_tells_how_many_bytes_it_has) {
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "de");
 }
 
+TEST_P(engine, a_receive_that_timed_out_is_awaited_once_more) {
+  struct body {
+    static task<> check(half_pair& pair) {
+      std::string into(8, '.');
+      auto receive = pair.ours.recv(bytes_of(into));
+      const auto none = co_await (receive | within{5ms});
+      EXPECT_EQ(none ? std::error_code() : none.error(), std::errc::timed_out);
+      pair.theirs.send_all("late");
+      const auto n = co_await (receive | within{10s});
+      EXPECT_EQ(n.value_or(0), 4U);
+      EXPECT_EQ(into, "late....");
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair));
+}
+
 TEST_P(engine, receive_all_that_meets_the_end_keeps_the_bytes_before_it) {
   half_pair pair = unix_half(on());
   pair.theirs.send_all("ab");
@@ -163,8 +180,11 @@ TEST_P(engine, receive_all_through_shortened_receives) {
   on_faulty({{.what = call::recv, .times = fault::for_ever, .shorten_to = 3}});
   half_pair pair = unix_half(on());  // over TCP a short receive says that no more is there
   const std::string all = pattern(1000);
-  pair.theirs.send_all(all);
+  pair.theirs.send_all(all + "next");
+  const auto waits = on().stats().waits;
   EXPECT_EQ(run(receive_exactly(pair.ours, 1000)).value_or("error"), all);
+  EXPECT_LT(on().stats().waits - waits, 200U) << "what is there is not waited for";
+  EXPECT_EQ(run(receive_exactly(pair.ours, 4)).value_or("error"), "next");
 }
 
 // Ready, and yet nothing there: each time the wait goes on.

@@ -49,8 +49,9 @@ std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
   return std::move(*made);
 }
 
-std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name) {
-  auto made = iolite::make_engine_on(os, engine_of(name), iolite::engine_options{});
+std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name,
+                                           const iolite::engine_options& options) {
+  auto made = iolite::make_engine_on(os, engine_of(name), options);
   if (!made) throw std::runtime_error(made.error().message);
   return std::move(*made);
 }
@@ -79,7 +80,13 @@ iolite::engine& engine::on() {
 }
 
 iolite::faulty& engine::on_faulty(std::vector<iolite::fault> plan) {
+  return on_faulty(std::move(plan), {});
+}
+
+iolite::faulty& engine::on_faulty(std::vector<iolite::fault> plan,
+                                  std::vector<iolite::completion_fault> completions) {
   os_ = std::make_unique<iolite::faulty>(system_of_test(), std::move(plan));
+  if (!completions.empty()) os_->fail_completions(std::move(completions));
   it_ = new_engine(*os_, GetParam());
   return *os_;
 }

@@ -17,6 +17,7 @@
 
 namespace iolite {
 class faulty;
+struct completion_fault;
 struct fault;
 class kernel;
 }  // namespace iolite
@@ -33,8 +34,8 @@ using namespace std::chrono_literals;
 
 // Throws std::runtime_error with the library's message when there is none to be had.
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);
-[[nodiscard]] std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os,
-                                                         const std::string& name);
+[[nodiscard]] std::unique_ptr<iolite::engine>
+new_engine(iolite::kernel& os, const std::string& name, const iolite::engine_options& = {});
 
 // On the kernel the test runs on.
 [[nodiscard]] iolite::clock::time_point now() noexcept;
@@ -52,6 +53,8 @@ class engine : public testing::TestWithParam<std::string> {
   [[nodiscard]] iolite::engine& on();
   // The same on a kernel that fails by plan. Before anything asks for on().
   iolite::faulty& on_faulty(std::vector<iolite::fault> plan);
+  iolite::faulty& on_faulty(std::vector<iolite::fault> plan,
+                            std::vector<iolite::completion_fault> completions);
   [[nodiscard]] iolite::engine_traits traits() { return on().traits(); }
   // One more of the same, for another thread.
   [[nodiscard]] std::unique_ptr<iolite::engine> another() const { return new_engine(GetParam()); }
