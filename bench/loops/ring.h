@@ -1,4 +1,4 @@
-// The ring of both io_uring loops: the flags that the measurements in bench/README.md are about.
+// The ring of the io_uring loops: the flags that the measurements in bench/README.md are about.
 #pragma once
 #include "listening.h"
 
@@ -23,4 +23,10 @@ static inline struct io_uring_sqe* next_sqe(struct io_uring* ring) {
     sqe = io_uring_get_sqe(ring);
   }
   return sqe;
+}
+
+static inline void accept_more(struct io_uring* ring, int listener) {
+  struct io_uring_sqe* sqe = next_sqe(ring);
+  io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+  io_uring_sqe_set_data64(sqe, 0);
 }
