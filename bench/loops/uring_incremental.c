@@ -12,7 +12,7 @@ enum { IOU_PBUF_RING_INC = 2, IORING_CQE_F_BUF_MORE = 1 << 4 };
 static void fill_incrementally(struct io_uring_buf_reg* reg) { reg->pad = IOU_PBUF_RING_INC; }
 #endif
 
-enum { buffers_max = 256, buffers_min = 16, group = 0, gather_max = 16, memory_bytes = 1 << 20 };
+enum { buffers_max = 256, buffers_min = 16, group = 0, memory_bytes = 1 << 20 };
 enum tag { tag_receive = 0, tag_send = 1, tag_mask = 1 };  // in the low bits of the address
 
 // Bytes in a buffer that wait to be sent.
@@ -26,8 +26,6 @@ struct connection {
   bool receiving, starved, ended;  // a receive is armed; it found no buffer; close when sent
   bool sending;
   struct span *first, *last;
-  struct msghdr message;
-  struct iovec parts[gather_max];
 };
 
 static struct io_uring ring;
@@ -101,16 +99,12 @@ static void receive(struct connection* c) {
 }
 
 static void send_waiting(struct connection* c) {
-  struct io_uring_sqe* sqe = next_sqe(&ring);
-  unsigned count = 0;
+  struct gathered* g = next_gathered(&ring);
+  size_t count = 0;
   for (struct span* s = c->first; s && count < gather_max; s = s->next)
-    c->parts[count++] = (struct iovec){buffer_at(s->id) + s->at, s->size};
+    g->parts[count++] = (struct iovec){buffer_at(s->id) + s->at, s->size};
   c->sending = true;
-  c->message = (struct msghdr){.msg_iov = c->parts, .msg_iovlen = count};
-  if (count == 1)
-    io_uring_prep_send(sqe, c->fd, c->parts[0].iov_base, c->parts[0].iov_len, MSG_NOSIGNAL);
-  else io_uring_prep_sendmsg(sqe, c->fd, &c->message, MSG_NOSIGNAL);
-  io_uring_sqe_set_data64(sqe, (uintptr_t)c | tag_send);
+  io_uring_sqe_set_data64(send_parts(&ring, c->fd, g, count), (uintptr_t)c | tag_send);
 }
 
 static void go_on(struct connection* c) {

@@ -8,7 +8,7 @@
 
 // The ring of buffers is used in order, and all of it should stay in the cache: 256 of 4 KiB. With
 // fewer than 64 it is often empty.
-enum { buffers_max = 256, buffers_min = 64, group = 0, gather_max = 16, none = -1 };
+enum { buffers_max = 256, buffers_min = 64, group = 0, none = -1 };
 enum { memory_bytes = 1 << 20 };
 enum tag { tag_receive = 0, tag_send = 1, tag_mask = 1 };  // in the low bits of the address
 
@@ -17,8 +17,6 @@ struct connection {
   bool receiving, starved, ended;  // a receive is armed; it found no buffer; close when sent
   int first, last;  // received buffers in order, through next_of
   int sending;  // how many of them are being sent
-  struct msghdr message;
-  struct iovec parts[gather_max];
 };
 
 static struct io_uring ring;
@@ -63,17 +61,12 @@ static void receive(struct connection* c) {
 }
 
 static void send_waiting(struct connection* c) {
-  struct io_uring_sqe* sqe = next_sqe(&ring);
+  struct gathered* g = next_gathered(&ring);
   c->sending = 0;
-  for (int id = c->first; id != none && c->sending < gather_max; id = next_of[id]) {
-    c->parts[c->sending++] =
+  for (int id = c->first; id != none && c->sending < gather_max; id = next_of[id])
+    g->parts[c->sending++] =
         (struct iovec){buffer_at(id) + sent_of[id], bytes_in[id] - sent_of[id]};
-  }
-  c->message = (struct msghdr){.msg_iov = c->parts, .msg_iovlen = (size_t)c->sending};
-  if (c->sending == 1)
-    io_uring_prep_send(sqe, c->fd, c->parts[0].iov_base, c->parts[0].iov_len, MSG_NOSIGNAL);
-  else io_uring_prep_sendmsg(sqe, c->fd, &c->message, MSG_NOSIGNAL);
-  io_uring_sqe_set_data64(sqe, (uintptr_t)c | tag_send);
+  io_uring_sqe_set_data64(send_parts(&ring, c->fd, g, (size_t)c->sending), (uintptr_t)c | tag_send);
 }
 
 static void go_on(struct connection* c) {
