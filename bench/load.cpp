@@ -270,7 +270,7 @@ class load {
   const std::size_t window_;  // bytes outstanding on a connection, at most
   const pattern text_;
   std::vector<connection> connections_;  // with --fan the last one publishes
-  // One small request at a time: its answer is received once the request has gone out, and not at the
+  // One small request at a time: its answer is received once the request has gone out, not at the
   // same time. By then it has often come, and no poll is armed inside the kernel: 15 % more
   // requests a second from the same generator.
   const bool late_ = !options_.fan && options_.depth == 1 && options_.size <= least_buffer;

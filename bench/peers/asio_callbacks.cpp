@@ -24,9 +24,11 @@ namespace {
 
 class echo_session : public std::enable_shared_from_this<echo_session> {
  public:
-  echo_session(protocol::socket peer, std::size_t bytes) : peer_(std::move(peer)), buffer_(bytes) {}
+  echo_session(protocol::socket peer, std::size_t bytes)
+      : peer_(std::move(peer)), bytes_(bytes),
+        buffer_(std::make_unique_for_overwrite<char[]>(bytes)) {}
   void receive() {
-    peer_.async_read_some(asio::buffer(buffer_),
+    peer_.async_read_some(asio::buffer(buffer_.get(), bytes_),
                           [self = shared_from_this()](std::error_code e, std::size_t n) {
                             if (!e) self->send(n);
                           });
@@ -34,14 +36,15 @@ class echo_session : public std::enable_shared_from_this<echo_session> {
 
  private:
   void send(std::size_t n) {
-    asio::async_write(peer_, asio::buffer(buffer_.data(), n),
+    asio::async_write(peer_, asio::buffer(buffer_.get(), n),
                       [self = shared_from_this()](std::error_code e, std::size_t) {
                         if (!e) self->receive();
                       });
   }
 
   protocol::socket peer_;
-  std::vector<char> buffer_;
+  const std::size_t bytes_;
+  const std::unique_ptr<char[]> buffer_;
 };
 
 class fan_session;

@@ -1,6 +1,6 @@
 // libevent's bufferevents: what was received is moved from the input to the output buffer without a
 // copy. Practice: the libevent book, R6 "Bufferevents" and R7 "Evbuffers" (evbuffer_add_buffer
-// moves), R8 for the listener. --buffer is the limit of a receive (bufferevent_set_max_single_read).
+// moves), R8 for the listener. --buffer is the limit of a receive, max_single_read.
 // A peer that does not read stops being read from (a write watermark would do the same).
 #include "../loops/listening.h"
 

@@ -1,7 +1,7 @@
 // libuv: uv_read_start() with one buffer for the loop, since libuv asks for it right before it
 // reads; the answer by uv_try_write(), and only what the socket does not take by uv_write(), with
-// reading stopped meanwhile. Practice: libuv documentation, "uv_stream_t" (uv_alloc_cb, uv_try_write)
-// and the guide, "Networking". With --fan the same to every other connection.
+// reading stopped meanwhile. Practice: libuv documentation, "uv_stream_t" (uv_read_start,
+// uv_try_write) and the guide, "Networking". With --fan the same to every other connection.
 #include "../loops/listening.h"
 
 #include <uv.h>
