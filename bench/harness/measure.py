@@ -58,7 +58,7 @@ class Running:
         match = re.match(r"listening on (127\.0\.0\.1:\d+|unix:\S+)", line)
         if not match:
             self.process.kill()
-            self.stop()
+            self.process.wait()
             self.said.seek(0)
             words = self.said.read().strip().splitlines()
             raise Failed("it does not listen: " + (words[-1] if words else "it said nothing"))
@@ -162,12 +162,19 @@ def measure_memory(build, command, workload, o):
 
 # --- system calls, in a run of their own ---
 
+# What an I/O server may call for each request. perf(1) takes long to arm a counter.
+COUNTED = """read write readv writev recvfrom sendto recvmsg sendmsg accept4 accept close shutdown
+    setsockopt ioctl fcntl epoll_wait epoll_pwait epoll_pwait2 epoll_ctl poll ppoll select pselect6
+    rt_sigtimedwait io_uring_enter futex mmap munmap mremap clone3 sched_yield nanosleep""".split()
+
+
 def count_by_perf(pid, run):
     """{name: calls} of a process while run() runs, counted inside the kernel."""
+    events = [f"syscalls:sys_enter_{name}" for name in COUNTED] + ["raw_syscalls:sys_enter"]
     with tempfile.NamedTemporaryFile("r") as table:
         perf = subprocess.Popen(["perf", "stat", "-x;", "-o", table.name, "-p", str(pid), "-e",
-                                 "syscalls:sys_enter_*"], stderr=subprocess.DEVNULL)
-        time.sleep(1.0)  # it opens some 350 counters
+                                 ",".join(events)], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)  # it arms them
         try:
             if perf.poll() is not None:
                 return None
@@ -176,8 +183,10 @@ def count_by_perf(pid, run):
             if perf.poll() is None:
                 perf.send_signal(signal.SIGINT)
             perf.wait()
-        found = re.findall(r"^(\d+);;syscalls:sys_enter_(\w+);", table.read(), re.M)
-    return {name: int(n) for n, name in found if int(n) > 0}
+        found = re.findall(r"^(\d+);;\w+:sys_enter_?(\w*);", table.read(), re.M)
+    counted = {name: int(n) for n, name in found}
+    others = counted.pop("", 0) - sum(counted.values())
+    return {**counted, "others": max(others, 0)} if counted else None
 
 
 def count_by_strace(build, command, workload, o):

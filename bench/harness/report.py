@@ -17,7 +17,9 @@ def number(value):
 
 
 def spread(values):
-    """median (min..max)"""
+    """median (min..max); of one round, its value"""
+    if len(values) == 1:
+        return number(values[0])
     return f"{number(statistics.median(values))} ({number(min(values))}..{number(max(values))})"
 
 
@@ -47,7 +49,7 @@ def print_times(rounds, bases, unit, realtime):
                         for key in ("server_busy", "load_busy"))
         note = "the load was the bottleneck" if load_bound(measured, realtime) else ""
         lines.append([name, *cells, busy, note])
-    print(f"  each: median (min..max); CPU of the server for a {unit}; busy: server/load")
+    print(f"  median (min..max); CPU of the server for a {unit}; busy: server/load")
     print_rows(["server", *(title for _, title in COLUMNS), "busy", ""], lines)
     print_ratios(rounds, bases)
 

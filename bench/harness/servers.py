@@ -72,7 +72,7 @@ ECHO = {
     "asio callbacks": peer("asio_callbacks", ASIO),
     "libuv": peer("libuv", "libuv1-dev"),
     "libevent": peer("libevent_events", "libevent-dev"),
-    "libevent bufferevent": peer("libevent_bufferevent", "libevent-dev"),
+    "libevent bufferevent": peer("libevent_bufferevent", "libevent-dev", buffer=0),
     "libev": peer("libev", "libev-dev"),
     "go": peer("go", "golang-go"),
     "tokio": peer("tokio", TOKIO),

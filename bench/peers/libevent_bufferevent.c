@@ -1,6 +1,6 @@
 // libevent's bufferevents: what was received is moved from the input to the output buffer without a
 // copy. Practice: the libevent book, R6 "Bufferevents" and R7 "Evbuffers" (evbuffer_add_buffer
-// moves), R8 for the listener. --buffer is the limit of a receive, max_single_read.
+// moves), R8 for the listener. A receive is of at most 4 KiB, fixed in 2.1.
 // A peer that does not read stops being read from (a write watermark would do the same).
 #include "../loops/listening.h"
 
@@ -10,8 +10,6 @@
 #include <event2/listener.h>
 
 enum { output_max = 1 << 20 };  // bytes, then reading stops
-
-static struct arguments arguments;
 
 static void on_bytes(struct bufferevent* peer, void* unused) {
   (void)unused;
@@ -37,16 +35,15 @@ static void on_connection(struct evconnlistener* listener, evutil_socket_t fd,
   struct event_base* base = evconnlistener_get_base(listener);
   struct bufferevent* peer = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
   if (!peer) give_up("bufferevent_socket_new", ENOMEM);
-  bufferevent_set_max_single_read(peer, arguments.buffer_bytes);
   bufferevent_setcb(peer, on_bytes, on_sent, on_event, NULL);
   bufferevent_enable(peer, EV_READ | EV_WRITE);
 }
 
 int main(int argc, char** argv) {
-  arguments = read_arguments(argc, argv, 0);
+  const struct arguments a = read_arguments(argc, argv, 0);
   struct event_base* base = event_base_new();
   if (!base) give_up("event_base_new", ENOMEM);
-  const int fd = listen_at(&arguments, SOCK_NONBLOCK);
+  const int fd = listen_at(&a, SOCK_NONBLOCK);
   if (!evconnlistener_new(base, on_connection, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd))
     give_up("evconnlistener_new", ENOMEM);
   return event_base_dispatch(base);
