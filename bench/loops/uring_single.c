@@ -85,7 +85,10 @@ int main(int argc, char** argv) {
   accept_more(&ring, listener);
   for (;;) {
     receive_some();
-    io_uring_submit_and_wait(&ring, due_count > 0 ? 0 : 1);
+    // Not submit_and_wait(0): that does not look for what has come, and whose receive found nothing
+    // would starve.
+    if (due_count > 0) io_uring_submit_and_get_events(&ring);
+    else io_uring_submit_and_wait(&ring, 1);
     struct io_uring_cqe* cqe;
     unsigned head, count = 0;
     io_uring_for_each_cqe(&ring, head, cqe) {
