@@ -47,6 +47,7 @@ struct connection {
   std::uint64_t sent = 0;  // bytes, since it was made
   std::uint64_t received = 0;
   std::deque<nanoseconds> begun;  // when, of each request outstanding
+  nanoseconds answered = 0;  // when, last
   std::vector<char> buffer;
 };
 
@@ -73,9 +74,9 @@ class load {
     measuring_ = true;
     const nanoseconds busy = server_time();
     const nanoseconds busy_here = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    const nanoseconds begin = now_;
+    begin_ = now_;
     run_for(options_.duration);
-    report(now_ - begin, server_time() - busy, read_clock(CLOCK_PROCESS_CPUTIME_ID) - busy_here);
+    report(now_ - begin_, server_time() - busy, read_clock(CLOCK_PROCESS_CPUTIME_ID) - busy_here);
   }
 
  private:
@@ -201,6 +202,7 @@ class load {
     if (options_.fan) return delivered(c, c.received / options_.size > before);
     for (std::uint64_t done = c.received / options_.size - before; done > 0; --done) {
       if (c.begun.empty()) give_up("receive", "more bytes came than were sent");
+      c.answered = now_;
       count(c.begun.front());
       c.begun.pop_front();
     }
@@ -251,12 +253,19 @@ class load {
     return read_clock(clock);
   }
 
+  // How many connections had no answer in the measured time: they do not show in the latencies.
+  unsigned unanswered() const {
+    return static_cast<unsigned>(std::ranges::count_if(
+        connections_, [this](const connection& c) { return c.answered < begin_; }));
+  }
+
   void report(nanoseconds length, nanoseconds busy, nanoseconds busy_here) const {
     std::printf("{\"requests\": %llu, \"all_requests\": %llu, \"seconds\": %.6f, "
                 "\"server_cpu_seconds\": %.6f, \"load_cpu_seconds\": %.6f",
                 static_cast<unsigned long long>(requests_),
                 static_cast<unsigned long long>(all_requests_), static_cast<double>(length) / 1e9,
                 static_cast<double>(busy) / 1e9, static_cast<double>(busy_here) / 1e9);
+    std::printf(", \"unanswered\": %u", options_.fan ? 0 : unanswered());
     constexpr std::array quantiles = {0.5, 0.9, 0.99, 0.999};
     constexpr std::array names = {"p50", "p90", "p99", "p99_9"};
     for (std::size_t i = 0; i < quantiles.size(); ++i)
@@ -281,6 +290,7 @@ class load {
   io_uring ring_{};
   nanoseconds now_ = 0;  // read once a turn
   bool measuring_ = false;
+  nanoseconds begin_ = 0;  // of what is measured
   std::uint64_t requests_ = 0;  // measured
   std::uint64_t all_requests_ = 0;  // and those of the warm-up
   histogram latencies_;

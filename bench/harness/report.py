@@ -47,8 +47,10 @@ def print_times(rounds, bases, unit, realtime):
         cells = [spread([m[key] for m in measured]) for key, _ in COLUMNS]
         busy = "/".join(f"{statistics.median(m[key] for m in measured):.0%}"
                         for key in ("server_busy", "load_busy"))
-        note = "the load was the bottleneck" if load_bound(measured, realtime) else ""
-        lines.append([name, *cells, busy, note])
+        note = ["the load was the bottleneck"] if load_bound(measured, realtime) else []
+        if silent := statistics.median(m["unanswered"] for m in measured):
+            note.append(f"{silent:.0f} connections had no answer")
+        lines.append([name, *cells, busy, "; ".join(note)])
     print(f"  median (min..max); CPU of the server for a {unit}; busy: server/load")
     print_rows(["server", *(title for _, title in COLUMNS), "busy", ""], lines)
     print_ratios(rounds, bases)
