@@ -56,9 +56,9 @@ WORKLOADS = {
 HELD = {"act100": 10_000}
 
 QUICK = {
-    "workloads": ["pp64", "pipe16", "big16k", "churn", "fan1000"],
-    "servers": r"^(epoll_lt|uring_single|uring_fan|epoll_fan|iolite epoll|iolite io_uring|"
-               r"asio coroutines|libuv|libev|go|tokio)$",
+    "workloads": ["pp64", "pp1", "pipe16", "big16k", "churn", "fan1000"],
+    "servers": r"^(epoll_lt|uring_single|uring_multishot|uring_fan|epoll_fan|iolite epoll|"
+               r"iolite io_uring|asio coroutines|libuv|libev|go|tokio)$",
     "buffers": SMALL,
     "seconds": 0.3,
 }
