@@ -12,6 +12,7 @@ import tempfile
 import time
 
 STARTING = 10  # seconds a server may take until it listens
+CONNECTING = 60  # and until the load generator has its connections
 
 
 class Failed(Exception):
@@ -79,6 +80,7 @@ class Running:
             _pid, _status, usage = os.wait4(self.pid, 0)
         self.process.returncode = 0
         self.process.stdout.close()
+        self.said.close()
         self.usage = usage
 
 
@@ -108,8 +110,12 @@ def load(build, server, workload, seconds, warm_up, realtime=False, clock=True):
     told = ["--to", server.address, "--warm-up", str(warm_up), "--duration", str(seconds)]
     if clock:
         told += ["--server", str(server.pid)]
-    done = subprocess.run([build / "load", *told, *workload.load], capture_output=True, text=True,
-                          preexec_fn=pinned(cores(workload.cores)[1], realtime))
+    try:
+        done = subprocess.run([build / "load", *told, *workload.load], capture_output=True, text=True,
+                              preexec_fn=pinned(cores(workload.cores)[1], realtime),
+                              timeout=seconds + warm_up + CONNECTING)
+    except subprocess.TimeoutExpired:
+        raise Failed("the load generator did not come to an end") from None
     if done.returncode != 0:
         raise Failed(done.stderr.strip())
     return json.loads(done.stdout)
