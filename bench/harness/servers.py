@@ -96,8 +96,9 @@ FAN = {
 TWO = ("--threads", "2")
 POOL = {
     "epoll_lt": loop("epoll_lt", *TWO),
+    "uring_single": uring("uring_single", *TWO, base="epoll_lt"),
     "iolite epoll/pool": ours("epoll/pool", "epoll_lt", *TWO),
-    "iolite io_uring/pool": ours("io_uring/pool", "epoll_lt", *TWO),
+    "iolite io_uring/pool": ours("io_uring/pool", "uring_single", *TWO),
     "iolite poll/pool": ours("poll/pool", "epoll_lt", *TWO),
     "asio coroutines": peer("asio_coroutines", ASIO, *TWO),
     "asio callbacks": peer("asio_callbacks", ASIO, *TWO),

@@ -4,8 +4,6 @@
 // sleeping.
 #include "unsent.h"
 
-#include <pthread.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -71,15 +69,6 @@ static void* run(void* argument) {
 }
 
 int main(int argc, char** argv) {
-  enum { threads_max = 256 };
-  int listeners[threads_max];
   arguments = read_arguments(argc, argv, knows_threads | knows_spin);
-  if (arguments.threads > threads_max) give_up("--threads", EINVAL);
-  listen_each(&arguments, SOCK_NONBLOCK, listeners);
-  for (int i = 1; i < arguments.threads; ++i) {
-    pthread_t thread;
-    const int r = pthread_create(&thread, NULL, run, (void*)(intptr_t)listeners[i]);
-    if (r != 0) give_up("pthread_create", r);
-  }
-  run((void*)(intptr_t)listeners[0]);
+  run_each(&arguments, SOCK_NONBLOCK, run);
 }

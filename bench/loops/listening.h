@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -92,6 +94,20 @@ static inline void listen_each(const struct arguments* a, int flags, int* each) 
     printf("listening on 127.0.0.1:%d\n", port);
   }
   fflush(stdout);
+}
+
+// Calls run(its listener) on as many threads as `a` says, each with a listener of its own.
+static inline void run_each(const struct arguments* a, int flags, void* (*run)(void*)) {
+  enum { threads_max = 256 };
+  int listeners[threads_max];
+  if (a->threads > threads_max) give_up("--threads", EINVAL);
+  listen_each(a, flags, listeners);
+  for (int i = 1; i < a->threads; ++i) {
+    pthread_t thread;
+    const int r = pthread_create(&thread, NULL, run, (void*)(intptr_t)listeners[i]);
+    if (r != 0) give_up("pthread_create", r);
+  }
+  run((void*)(intptr_t)listeners[0]);
 }
 
 static inline int listen_at(const struct arguments* a, int flags) {
