@@ -1,27 +1,51 @@
-// What does the ordinary handler cost under a model of the library? echo_iolite MODEL [PORT]
-// Also what bench/compile_time compiles: one header, one handler, one call.
+// What does the ordinary handler cost under a model of the library? echo_iolite MODEL, then what
+// loops/arguments.h says; --threads are the workers of `pool`.
+#include "loops/arguments.h"
+
 #include <iolite/iolite.hpp>
 
 #include <cstdio>
-#include <string>
+#include <memory>
 
-iolite::task<> echo(iolite::stream peer) {
+namespace {
+
+iolite::task<> echo(iolite::stream peer, std::size_t bytes) {
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
   for (;;) {
-    const auto got = co_await peer.recv_lease();
-    if (!got || got->empty()) co_return;
-    if (!co_await peer.send_all(got->bytes())) co_return;
+    const auto n = co_await peer.recv({buffer.get(), bytes});
+    if (!n || *n == 0) co_return;
+    if (!co_await peer.send_all({buffer.get(), *n})) co_return;
   }
 }
 
+// The engine lends the buffer: an idle connection holds none, and it has the engine's size.
+iolite::task<> echo_leased(iolite::stream peer) {
+  for (;;) {
+    const auto lent = co_await peer.recv_lease();
+    if (!lent || lent->bytes().empty()) co_return;
+    if (!co_await peer.send_all(lent->bytes())) co_return;
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  const char* const model = argc > 1 ? argv[1] : "auto";
+  const arguments a = read_arguments(argc - 1, argv + 1, knows_threads | knows_spin | knows_lease);
   iolite::serve_options options;
-  options.model = argc > 1 ? argv[1] : "auto";
-  options.listen = {std::string("127.0.0.1:") + (argc > 2 ? argv[2] : "0")};
+  options.model = model;
+  options.listen = {a.listen};
+  options.connections_max = 20'000;
+  options.workers = static_cast<unsigned>(a.threads);
   options.on_listening = [](const auto&, const auto& at) {
     std::printf("listening on %s\n", at.front().to_string().c_str());
     std::fflush(stdout);
   };
-  const auto served = iolite::serve(echo, options);
+  options.engine.spin = std::chrono::microseconds(a.spin_us);
+  const auto handler = [&a](iolite::stream peer) {
+    return a.lease ? echo_leased(std::move(peer)) : echo(std::move(peer), a.buffer_bytes);
+  };
+  const auto served = iolite::serve(handler, options);
   if (!served) std::fprintf(stderr, "%s\n", served.error().message.c_str());
   return served ? 0 : 1;
 }

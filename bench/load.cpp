@@ -1,117 +1,43 @@
-// How many requests a second does an echo server answer, how long does each take, and how much
-// processor time does the server spend? Independent of the library: nothing of it is measured.
+// How many requests a second does a server answer, how long does each take, and how much processor
+// time does the server spend? Independent of the library: nothing of it is measured.
 //
 // Closed loop: each connection keeps `depth` requests outstanding; a request's latency runs from
-// when it was handed to the kernel to when the last byte of its answer was read. Every byte is
-// compared. On io_uring(7), because the generator should be quicker than what it measures.
+// when it was handed to the kernel to when the last byte of its answer was read. With --fan one
+// more connection sends, and every other is to receive each of its messages: a request is then one
+// delivery. Every byte is compared. On io_uring(7), because the generator should be quicker than
+// what it measures; how busy it was itself is in its report.
+#include "load_parts.hpp"
+
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <deque>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <liburing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 namespace {
 
-using nanoseconds = std::int64_t;
-
-[[noreturn]] void give_up(const std::string& what, const std::string& why) {
-  throw std::runtime_error(what + ": " + why);
-}
-[[noreturn]] void give_up(const std::string& what, int error) {
-  give_up(what, std::generic_category().message(error));
-}
-
-int must(int result, const char* what) {
-  if (result < 0) give_up(what, errno);
-  return result;
-}
-
-nanoseconds read_clock(clockid_t which) {
-  timespec t{};
-  if (clock_gettime(which, &t) != 0) give_up("clock_gettime", errno);
-  return nanoseconds{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
-}
-
 struct options {
-  int port = 0;
+  std::string to;  // 127.0.0.1:PORT or unix:PATH
   unsigned connections = 64;
+  unsigned idle = 0;  // more of them, that never send
   std::size_t size = 64;  // bytes of a request
   unsigned depth = 1;
   bool churn = false;  // a new connection for each request
+  bool fan = false;  // one more connection sends, the others receive
+  bool hold = false;  // one request on each, say so, and wait for the end of standard input
   double warm_up = 0.2;  // seconds
   double duration = 1.0;
   int server = 0;  // its process: how much processor time it uses; 0: do not ask
-};
-
-// What is sent: at offset n of connection c stands byte (n + 97 c) mod 4093 of a fixed text. A
-// prime, so that a byte lost, doubled or swapped between connections shows.
-class pattern {
- public:
-  explicit pattern(std::size_t longest) : bytes_(period + longest) {
-    std::uint32_t x = 2463534242;
-    for (std::size_t i = 0; i < bytes_.size(); ++i) {
-      x ^= x << 13, x ^= x >> 17, x ^= x << 5;
-      bytes_[i] = i < period ? static_cast<char>(x) : bytes_[i - period];
-    }
-  }
-  const char* at(unsigned connection, std::uint64_t offset) const {
-    return bytes_.data() + (offset + std::uint64_t{97} * connection) % period;
-  }
-
- private:
-  static constexpr std::size_t period = 4093;
-  std::vector<char> bytes_;
-};
-
-// Latencies to 1.6 %: 64 steps for each power of two of nanoseconds.
-class histogram {
- public:
-  void add(nanoseconds t) {
-    ++counts_[index(static_cast<std::uint64_t>(std::max<nanoseconds>(t, 0)))];
-    ++total_;
-  }
-  double quantile_us(double q) const {
-    const auto wanted = static_cast<std::uint64_t>(q * static_cast<double>(total_));
-    std::uint64_t seen = 0;
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
-      seen += counts_[i];
-      if (seen > wanted) return middle(i) / 1000;
-    }
-    return 0;
-  }
-
- private:
-  static std::size_t index(std::uint64_t t) {
-    if (t < 128) return t;
-    const auto shift = static_cast<unsigned>(std::bit_width(t)) - 7;
-    return std::min<std::size_t>(std::size_t{64} * shift + (t >> shift), 64 * 64 - 1);
-  }
-  static double middle(std::size_t i) {
-    if (i < 128) return static_cast<double>(i);
-    const std::size_t shift = i / 64 - 1;
-    return (static_cast<double>(i - 64 * shift) + 0.5) *
-           static_cast<double>(std::uint64_t{1} << shift);
-  }
-  std::array<std::uint64_t, std::size_t{64} * 64> counts_{};
-  std::uint64_t total_ = 0;
 };
 
 struct connection {
@@ -121,32 +47,36 @@ struct connection {
   std::uint64_t sent = 0;  // bytes, since it was made
   std::uint64_t received = 0;
   std::deque<nanoseconds> begun;  // when, of each request outstanding
+  nanoseconds answered = 0;  // when, last
   std::vector<char> buffer;
 };
 
 class load {
  public:
   explicit load(const options& o)
-      : options_(o), window_(o.size * o.depth), text_(window_), connections_(o.connections) {
+      : options_(o), to_(o.to), window_(o.size * o.depth), text_(std::max(window_, least_buffer)),
+        connections_(o.connections + (o.fan ? 1 : 0)), waited_for_(o.connections) {
     const int r = io_uring_queue_init(
         4096, &ring_, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CLAMP);
     if (r < 0) give_up("io_uring_queue_init (needs Linux 6.1)", -r);
   }
 
   void run() {
-    for (unsigned i = 0; i < options_.connections; ++i) {
-      connections_[i].number = i;
-      connections_[i].buffer.resize(std::clamp<std::size_t>(window_, 4096, 65536));
-      connect(connections_[i]);
-    }
+    connect_all();
     now_ = read_clock(CLOCK_MONOTONIC);
-    for (connection& c : connections_) request(c), receive(c);
+    for (connection& c : connections_) {
+      if (!options_.fan) request(c);
+      if (!publishes(c) && !late_) receive(c);
+    }
+    if (options_.fan) publish();
+    if (options_.hold) return hold();
     run_for(options_.warm_up);
     measuring_ = true;
     const nanoseconds busy = server_time();
-    const nanoseconds begin = now_;
+    const nanoseconds busy_here = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    begin_ = now_;
     run_for(options_.duration);
-    report(now_ - begin, server_time() - busy);
+    report(now_ - begin_, server_time() - busy, read_clock(CLOCK_PROCESS_CPUTIME_ID) - busy_here);
   }
 
  private:
@@ -155,11 +85,20 @@ class load {
     while (now_ < end) turn();
   }
 
+  // Until each connection has had its one answer; then none of them does anything.
+  void hold() {
+    while (all_requests_ < options_.connections) turn();
+    std::printf("holding %u\n", options_.connections);
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+  }
+
   void turn() {
-    __kernel_timespec second{.tv_sec = 5, .tv_nsec = 0};
+    __kernel_timespec limit{.tv_sec = 10, .tv_nsec = 0};
     io_uring_cqe* cqe = nullptr;
-    const int r = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &second, nullptr);
-    if (r == -ETIME) give_up("no answer", "for five seconds");
+    const int r = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &limit, nullptr);
+    if (r == -ETIME) give_up("no answer", "for ten seconds");
     now_ = read_clock(CLOCK_MONOTONIC);
     unsigned head = 0;
     unsigned count = 0;
@@ -172,21 +111,33 @@ class load {
     io_uring_cq_advance(&ring_, count);
   }
 
+  // The idle ones stand between the others. The server accepts meanwhile: not too many at once, or
+  // its queue overflows and the kernel tries again a second later.
+  void connect_all() {
+    const unsigned idle_each = options_.idle / options_.connections;
+    for (unsigned i = 0; i < connections_.size(); ++i) {
+      connection& c = connections_[i];
+      c.number = i;
+      c.buffer.resize(std::clamp<std::size_t>(window_, least_buffer, 65536));
+      connect(c);
+      for (unsigned n = 0; n < idle_each; ++n) breathe(), to_.connect();
+      breathe();
+    }
+  }
+
+  void breathe() {
+    if (++connected_ % 64 != 0) return;
+    const timespec half_a_millisecond{.tv_sec = 0, .tv_nsec = 500'000};
+    nanosleep(&half_a_millisecond, nullptr);
+  }
+
   void connect(connection& c) const {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(options_.port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    c.fd = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    const int yes = 1;
-    must(setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes), "TCP_NODELAY");
-    // Closing resets: 50,000 connections a second would leave no port that is not in TIME_WAIT.
-    const linger reset{.l_onoff = 1, .l_linger = 0};
-    must(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "SO_LINGER");
-    must(::connect(c.fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), "connect");
+    c.fd = to_.connect();
     c.sent = c.received = 0;
     c.sending = false;
   }
+
+  bool publishes(const connection& c) const { return c.number == options_.connections; }
 
   io_uring_sqe* next() {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
@@ -197,14 +148,27 @@ class load {
     return sqe;
   }
 
+  // The next message, to all.
+  void publish() {
+    connection& c = connections_.back();
+    waited_for_ = options_.connections;
+    published_ = now_;
+    allowed_ = c.sent + options_.size;
+    send_up_to(c, allowed_);
+  }
+
   // Sends what the window allows: whole requests, as many as have been answered.
   void request(connection& c) {
     if (c.sending) return;
     const std::uint64_t allowed = (c.received / options_.size + options_.depth) * options_.size;
-    const auto left = static_cast<std::size_t>(allowed - c.sent);
-    if (left == 0) return;
+    if (allowed == c.sent) return;
     while (c.begun.size() < options_.depth) c.begun.push_back(now_);
+    send_up_to(c, allowed);
+  }
+
+  void send_up_to(connection& c, std::uint64_t end) {
     c.sending = true;
+    const auto left = static_cast<std::size_t>(end - c.sent);
     io_uring_sqe* sqe = next();
     io_uring_prep_send(sqe, c.fd, text_.at(c.number, c.sent), left, MSG_NOSIGNAL);
     sqe->user_data = std::uint64_t{c.number} << 1 | 1;
@@ -220,36 +184,65 @@ class load {
     if (result <= 0) give_up("send", -result);
     c.sending = false;
     c.sent += static_cast<std::uint64_t>(result);
-    if (options_.churn) over(c);
-    else request(c);
+    const bool all_out = c.sent % options_.size == 0;
+    if (late_ && all_out) receive(c);
+    else if (!options_.fan) request(c);
+    else if (c.sent < allowed_) send_up_to(c, allowed_);
+    else publish_when_all_have_it();
   }
 
   void received(connection& c, int result) {
     if (result == 0) give_up("receive", "the server has closed the connection");
     if (result < 0) give_up("receive", -result);
     const auto n = static_cast<std::size_t>(result);
-    if (std::memcmp(c.buffer.data(), text_.at(c.number, c.received), n) != 0)
+    if (std::memcmp(c.buffer.data(), text_.at(speaker(c), c.received), n) != 0)
       give_up("receive", "these are not the bytes that were sent");
     const std::uint64_t before = c.received / options_.size;
     c.received += n;
+    if (options_.fan) return delivered(c, c.received / options_.size > before);
     for (std::uint64_t done = c.received / options_.size - before; done > 0; --done) {
-      ++all_requests_;
-      if (measuring_) latencies_.add(now_ - c.begun.front()), ++requests_;
+      if (c.begun.empty()) give_up("receive", "more bytes came than were sent");
+      c.answered = now_;
+      count(c.begun.front());
       c.begun.pop_front();
     }
     if (options_.churn && c.received >= options_.size) return over(c);
+    if (options_.hold && c.received >= options_.size) return;
     request(c);
-    receive(c);
+    if (!late_ || c.received % options_.size != 0) receive(c);
   }
 
-  // Churn: the one request of this connection is answered; the next takes another. The send's
-  // completion may come after the receive's: both are waited for.
+  // Part of the message, or all that was left of it.
+  void delivered(connection& c, bool whole) {
+    if (c.received > allowed_) give_up("receive", "more bytes came than were sent");
+    receive(c);
+    if (!whole) return;
+    count(published_);
+    --waited_for_;
+    publish_when_all_have_it();
+  }
+
+  void publish_when_all_have_it() {
+    if (waited_for_ == 0 && !connections_.back().sending) publish();
+  }
+
+  void count(nanoseconds begun) {
+    ++all_requests_;
+    if (!measuring_) return;
+    latencies_.add(now_ - begun);
+    ++requests_;
+  }
+
+  // Whose text it is that `c` receives.
+  unsigned speaker(const connection& c) const {
+    return options_.fan ? options_.connections : c.number;
+  }
+
+  // Churn: the one request of this connection is answered; the next takes another.
   void over(connection& c) {
-    if (c.sending || c.received < options_.size) return;
     close(c.fd);
     connect(c);
     request(c);
-    receive(c);
   }
 
   nanoseconds server_time() const {
@@ -260,12 +253,19 @@ class load {
     return read_clock(clock);
   }
 
-  void report(nanoseconds length, nanoseconds busy) const {
+  // How many connections had no answer in the measured time: they do not show in the latencies.
+  unsigned unanswered() const {
+    return static_cast<unsigned>(std::ranges::count_if(
+        connections_, [this](const connection& c) { return c.answered < begin_; }));
+  }
+
+  void report(nanoseconds length, nanoseconds busy, nanoseconds busy_here) const {
     std::printf("{\"requests\": %llu, \"all_requests\": %llu, \"seconds\": %.6f, "
-                "\"server_cpu_seconds\": %.6f",
+                "\"server_cpu_seconds\": %.6f, \"load_cpu_seconds\": %.6f",
                 static_cast<unsigned long long>(requests_),
                 static_cast<unsigned long long>(all_requests_), static_cast<double>(length) / 1e9,
-                static_cast<double>(busy) / 1e9);
+                static_cast<double>(busy) / 1e9, static_cast<double>(busy_here) / 1e9);
+    std::printf(", \"unanswered\": %u", options_.fan ? 0 : unanswered());
     constexpr std::array quantiles = {0.5, 0.9, 0.99, 0.999};
     constexpr std::array names = {"p50", "p90", "p99", "p99_9"};
     for (std::size_t i = 0; i < quantiles.size(); ++i)
@@ -273,13 +273,24 @@ class load {
     std::printf("}\n");
   }
 
+  static constexpr std::size_t least_buffer = 4096;
   const options options_;
+  const address to_;
   const std::size_t window_;  // bytes outstanding on a connection, at most
   const pattern text_;
-  std::vector<connection> connections_;
+  std::vector<connection> connections_;  // with --fan the last one publishes
+  // One small request at a time: its answer is received once the request has gone out, not at the
+  // same time. By then it has often come, and no poll is armed inside the kernel: 15 % more
+  // requests a second from the same generator.
+  const bool late_ = !options_.fan && options_.depth == 1 && options_.size <= least_buffer;
+  unsigned connected_ = 0;
+  unsigned waited_for_;  // how many have not received the message yet
+  nanoseconds published_ = 0;  // when it was
+  std::uint64_t allowed_ = 0;  // bytes the publisher may have sent
   io_uring ring_{};
   nanoseconds now_ = 0;  // read once a turn
   bool measuring_ = false;
+  nanoseconds begin_ = 0;  // of what is measured
   std::uint64_t requests_ = 0;  // measured
   std::uint64_t all_requests_ = 0;  // and those of the warm-up
   histogram latencies_;
@@ -289,25 +300,28 @@ options parse(int argc, char** argv) {
   options o;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--churn") {
-      o.churn = true;
+    if (name == "--churn" || name == "--fan" || name == "--hold") {
+      (name == "--churn" ? o.churn : name == "--fan" ? o.fan : o.hold) = true;
       continue;
     }
     if (i + 1 == argc) give_up(argv[i], "has no value");
     const char* const value = argv[++i];
-    if (name == "--port") o.port = std::atoi(value);
+    if (name == "--to") o.to = value;
     else if (name == "--connections") o.connections = static_cast<unsigned>(std::atoi(value));
+    else if (name == "--idle") o.idle = static_cast<unsigned>(std::atoi(value));
     else if (name == "--size") o.size = static_cast<std::size_t>(std::atol(value));
     else if (name == "--depth") o.depth = static_cast<unsigned>(std::atoi(value));
     else if (name == "--warm-up") o.warm_up = std::atof(value);
     else if (name == "--duration") o.duration = std::atof(value);
     else if (name == "--server") o.server = std::atoi(value);
     else
-      give_up(argv[i - 1], "no such option; there are --port --connections --size --depth "
-                           "--churn --warm-up --duration --server");
+      give_up(argv[i - 1], "no such option; there are --to --connections --idle --size --depth "
+                           "--churn --fan --hold --warm-up --duration --server");
   }
-  if (o.port <= 0 || o.connections == 0 || o.size == 0 || o.depth == 0)
-    give_up("options", "--port is needed, the others are above 0");
+  if (o.to.empty() || o.connections == 0 || o.size == 0 || o.depth == 0)
+    give_up("options", "--to is needed, the others are above 0");
+  if (o.churn && o.depth > 1) give_up("options", "--churn has a depth of 1");
+  if (o.fan && (o.churn || o.hold || o.depth > 1)) give_up("options", "--fan goes with none");
   return o;
 }
 

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdint.h>
 
+static size_t buffer_bytes;
+
 static void* serve(void* argument) {
   const int fd = (int)(intptr_t)argument;
-  char buffer[buffer_bytes];
+  char buffer[buffer_bytes];  // on the stack, which is the thread's own
   for (;;) {
     const ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n <= 0) break;
@@ -24,11 +26,13 @@ static void* serve(void* argument) {
 }
 
 int main(int argc, char** argv) {
-  const int listener = listen_at(argc, argv, 0);
+  const struct arguments a = read_arguments(argc, argv, 0);
+  const int listener = listen_at(&a, 0);
+  buffer_bytes = a.buffer_bytes;
   pthread_attr_t small;
   pthread_attr_init(&small);
   pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&small, (size_t)64 * 1024);
+  pthread_attr_setstacksize(&small, 64 * 1024 + buffer_bytes);
   for (;;) {
     const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) continue;

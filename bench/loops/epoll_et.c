@@ -50,7 +50,9 @@ static void handle_unfinished(void) {
 }
 
 int main(int argc, char** argv) {
-  const int listener = listen_at(argc, argv, SOCK_NONBLOCK);
+  const struct arguments a = read_arguments(argc, argv, 0);
+  shared_buffer(a.buffer_bytes);
+  const int listener = listen_at(&a, SOCK_NONBLOCK);
   static struct epoll_event events[512];
   set = must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   struct epoll_event e = {.events = EPOLLIN, .data.fd = listener};

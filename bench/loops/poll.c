@@ -25,7 +25,9 @@ static bool handle(struct pollfd* p) {
 }
 
 int main(int argc, char** argv) {
-  const int listener = listen_at(argc, argv, SOCK_NONBLOCK);
+  const struct arguments a = read_arguments(argc, argv, 0);
+  shared_buffer(a.buffer_bytes);
+  const int listener = listen_at(&a, SOCK_NONBLOCK);
   watched[count++] = (struct pollfd){.fd = listener, .events = POLLIN};
   for (;;) {
     int ready = poll(watched, count, -1);

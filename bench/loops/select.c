@@ -30,7 +30,9 @@ static void handle(int fd, bool writable) {
 }
 
 int main(int argc, char** argv) {
-  const int listener = listen_at(argc, argv, SOCK_NONBLOCK);
+  const struct arguments a = read_arguments(argc, argv, 0);
+  shared_buffer(a.buffer_bytes);
+  const int listener = listen_at(&a, SOCK_NONBLOCK);
   FD_SET(listener, &readers);
   highest = listener;
   for (;;) {

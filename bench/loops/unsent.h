@@ -43,12 +43,21 @@ static inline enum echo_result send_or_keep(int fd, const char* data, size_t siz
   return send_rest(fd);
 }
 
+static _Thread_local char* received;  // shared: an idle connection holds none
+static _Thread_local size_t received_bytes;
+
+// Before anything is received on this thread: room for so much of it.
+static inline void shared_buffer(size_t bytes) {
+  received = malloc(bytes);
+  if (!received) give_up("malloc", ENOMEM);
+  received_bytes = bytes;
+}
+
 // One receive, one send. `drained`: the socket has nothing more for now.
 static inline enum echo_result echo_once(int fd, bool* drained) {
-  static char buffer[buffer_bytes];  // shared: an idle connection holds none
-  const ssize_t n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
-  *drained = n < (ssize_t)sizeof buffer;  // epoll(7), "Questions and answers": short means drained
-  if (n > 0) return send_or_keep(fd, buffer, (size_t)n);
+  const ssize_t n = recv(fd, received, received_bytes, MSG_DONTWAIT);
+  *drained = n < (ssize_t)received_bytes;  // epoll(7), "Questions and answers": short is drained
+  if (n > 0) return send_or_keep(fd, received, (size_t)n);
   return n < 0 && errno == EAGAIN ? echo_again : echo_closed;
 }
 

@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// 256 and not thousands: the ring is used in order, and all of it should stay in the cache.
-enum { buffers = 256, group = 0, gather_max = 16, none = -1 };
+// The ring of buffers is used in order, and all of it should stay in the cache: 256 of 4 KiB. With
+// fewer than 64 it is often empty.
+enum { buffers_max = 256, buffers_min = 64, group = 0, none = -1 };
+enum { memory_bytes = 1 << 20 };
 enum tag { tag_receive = 0, tag_send = 1, tag_mask = 1 };  // in the low bits of the address
 
 struct connection {
@@ -15,24 +17,30 @@ struct connection {
   bool receiving, starved, ended;  // a receive is armed; it found no buffer; close when sent
   int first, last;  // received buffers in order, through next_of
   int sending;  // how many of them are being sent
-  struct msghdr message;
-  struct iovec parts[gather_max];
 };
 
 static struct io_uring ring;
 static struct io_uring_buf_ring* provided;
-static char memory[buffers][buffer_bytes];
-static int next_of[buffers];
-static unsigned bytes_in[buffers], sent_of[buffers];
+static unsigned buffers, buffer_bytes;
+static char* memory;  // of all of them
+static int next_of[buffers_max];
+static unsigned bytes_in[buffers_max], sent_of[buffers_max];
 static struct connection* last_touched;
 
+static char* buffer_at(int id) { return memory + (size_t)id * buffer_bytes; }
+
 static void give_back(int id) {
-  io_uring_buf_ring_add(provided, memory[id], buffer_bytes, (unsigned short)id,
+  io_uring_buf_ring_add(provided, buffer_at(id), buffer_bytes, (unsigned short)id,
                         io_uring_buf_ring_mask(buffers), 0);
   io_uring_buf_ring_advance(provided, 1);
 }
 
-static void make_buffers(void) {
+static void make_buffers(size_t bytes) {
+  buffer_bytes = (unsigned)bytes;
+  for (buffers = buffers_max; buffers > buffers_min && buffers * bytes > memory_bytes;)
+    buffers /= 2;
+  memory = malloc(buffers * bytes);
+  if (!memory) give_up("malloc", ENOMEM);
   if (posix_memalign((void**)&provided, 4096, buffers * sizeof(struct io_uring_buf)) != 0)
     give_up("posix_memalign", ENOMEM);
   io_uring_buf_ring_init(provided);
@@ -40,13 +48,7 @@ static void make_buffers(void) {
       .ring_addr = (uintptr_t)provided, .ring_entries = buffers, .bgid = group};
   const int r = io_uring_register_buf_ring(&ring, &reg, 0);
   if (r < 0) give_up("io_uring_register_buf_ring", -r);
-  for (int i = 0; i < buffers; ++i) give_back(i);
-}
-
-static void accept_more(int listener) {
-  struct io_uring_sqe* sqe = next_sqe(&ring);
-  io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-  io_uring_sqe_set_data64(sqe, 0);
+  for (unsigned i = 0; i < buffers; ++i) give_back((int)i);
 }
 
 static void receive(struct connection* c) {
@@ -59,16 +61,12 @@ static void receive(struct connection* c) {
 }
 
 static void send_waiting(struct connection* c) {
-  struct io_uring_sqe* sqe = next_sqe(&ring);
+  struct gathered* g = next_gathered(&ring);
   c->sending = 0;
-  for (int id = c->first; id != none && c->sending < gather_max; id = next_of[id]) {
-    c->parts[c->sending++] = (struct iovec){memory[id] + sent_of[id], bytes_in[id] - sent_of[id]};
-  }
-  c->message = (struct msghdr){.msg_iov = c->parts, .msg_iovlen = (size_t)c->sending};
-  if (c->sending == 1)
-    io_uring_prep_send(sqe, c->fd, c->parts[0].iov_base, c->parts[0].iov_len, MSG_NOSIGNAL);
-  else io_uring_prep_sendmsg(sqe, c->fd, &c->message, MSG_NOSIGNAL);
-  io_uring_sqe_set_data64(sqe, (uintptr_t)c | tag_send);
+  for (int id = c->first; id != none && c->sending < gather_max; id = next_of[id])
+    g->parts[c->sending++] =
+        (struct iovec){buffer_at(id) + sent_of[id], bytes_in[id] - sent_of[id]};
+  io_uring_sqe_set_data64(send_parts(&ring, c->fd, g, (size_t)c->sending), (uintptr_t)c | tag_send);
 }
 
 static void go_on(struct connection* c) {
@@ -139,14 +137,15 @@ static void accepted(int listener, const struct io_uring_cqe* cqe) {
     c->first = none;
     receive(c);
   }
-  if (!(cqe->flags & IORING_CQE_F_MORE)) accept_more(listener);
+  if (!(cqe->flags & IORING_CQE_F_MORE)) accept_more(&ring, listener);
 }
 
 int main(int argc, char** argv) {
-  const int listener = listen_at(argc, argv, 0);
+  const struct arguments a = read_arguments(argc, argv, 0);
+  const int listener = listen_at(&a, 0);
   open_ring(&ring);
-  make_buffers();
-  accept_more(listener);
+  make_buffers(a.buffer_bytes);
+  accept_more(&ring, listener);
   for (;;) {
     io_uring_submit_and_wait(&ring, 1);
     struct io_uring_cqe* cqe;

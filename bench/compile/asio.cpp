@@ -1,5 +1,5 @@
-// What does the same handler cost on Asio's coroutines, the design closest to the library's?
-// asio_echo [PORT]. Also what bench/compile_time compiles: only the headers that are needed.
+// What bench/compile_time compiles of Asio's coroutines, the design closest to the library's: the
+// same handler, only the headers that are needed.
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
