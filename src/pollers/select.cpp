@@ -30,13 +30,14 @@ class select_poller final : public poller {
 
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
-    const bool sliced = any_muted_ && timeout > slice;
-    timeval tv = to_timeval(sliced ? slice : timeout);
+    const clock::duration muted = any_muted_ ? muted_until_ - os_.now() : clock::duration::zero();
+    if (muted <= clock::duration::zero()) any_muted_ = false;
+    const bool sliced = any_muted_ && timeout > muted;
+    timeval tv = to_timeval(sliced ? muted : timeout);
     fd_set read, write;
     const int top = fill(read, write);
     const int n =
         os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
-    any_muted_ = false;
     if (n == 0 || (n < 0 && n != -EBADF)) return sliced && n == 0 ? -EINTR : n;
     look_.clear();
     for (const pollfd& p : watched_.fds()) {  // EBADF does not say which: look at all
@@ -73,8 +74,11 @@ class select_poller final : public poller {
       else if (p.revents != 0)
         events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
       else if (!(p.events & POLLIN)) {
-        // For the next wait only: readable, which nobody asked for, and not hung up.
-        if (!std::exchange(any_muted_, true)) FD_ZERO(&muted_);
+        // For a while: readable, which nobody asked for, and not hung up.
+        if (!std::exchange(any_muted_, true)) {
+          FD_ZERO(&muted_);
+          muted_until_ = os_.now() + slice;
+        }
         FD_SET(p.fd, &muted_);
       }
     }
@@ -85,6 +89,7 @@ class select_poller final : public poller {
   watch_list watched_;
   fd_set muted_{};
   bool any_muted_ = false;
+  clock::time_point muted_until_{};  // of all of them: they would end each other's silence
   std::vector<pollfd> look_;
   std::vector<poll_event> events_;
 };
