@@ -56,7 +56,8 @@ served::serving fault_of_models::on(std::vector<fault> calls,
                               const serve_options& o) -> std::expected<serve_report, error> {
     auto model = choose(o.model);
     if (!model) return std::unexpected(model.error());
-    auto* const os = new faulty(kernel::real(), calls);  // as long as its process
+    static faulty* os = nullptr;  // as long as its process
+    os = new faulty(kernel::real(), calls);
     if (!completions.empty()) os->fail_completions(completions);
     return std::make_shared<server>(*os, std::move(h), o, std::move(*model))->run();
   };

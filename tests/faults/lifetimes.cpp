@@ -296,7 +296,7 @@ task<> ask(std::atomic<int>& answers, int many) {
 
 TEST_P(fault_matrix, F33_without_a_thread_it_says_so_and_with_one_it_goes_on) {
   auto* const os = new few_threads;  // for ever: helpers stay until the process ends
-  static std::vector<few_threads*> reachable;
+  static auto& reachable = *new std::vector<few_threads*>;
   reachable.push_back(os);
   auto made = make_engine_on(*os, GetParam());
   ASSERT_TRUE(made);
