@@ -155,13 +155,18 @@ int selector_core::wait(iolite_ready* out, int max, std::int64_t timeout_ns) noe
   const clock::time_point until = timeout_ns > 0 ? deadline_after(os_.now(), timeout) : never;
   for (clock::duration left = timeout;;) {
     int asked = -EINTR;  // or not at all, which is as good
-    if (queued_count_ < max) {
+    const bool asks = queued_count_ < max;
+    if (asks) {
       const bool at_once = queued_count_ > 0 || woken_;
       asked = ask(at_once ? clock::duration::zero() : left);
       if (asked < 0 && asked != -EINTR) return asked;
     }
-    const int n = report(out, max);
+    int n = report(out, max);
     if (n < 0) return n;
+    if (n > 0 && n < max && !asks) n += ask_for_more(out + n, max - n);
+    if (traits_.edge_only) {  // may be ready still, and no signal will tell
+      for (int i = 0; i < n; ++i) enqueue(out[i].fd);
+    }
     if (const bool woken = take_wake(); n > 0 || woken) return n;
     if (timeout_ns < 0) continue;
     left = timeout_ns == 0 ? clock::duration::zero() : until - os_.now();
@@ -190,6 +195,7 @@ int selector_core::ask(clock::duration timeout) noexcept {
       stale = true;
       continue;
     }
+    if (w->reported == turn_) continue;
     enqueue(e.token.fd);
     // Where the list is ours, the poller's last word was poll(2)'s. A list in the kernel outlives
     // descriptors: a duplicate, in a child for one, keeps the file and its entry alive.
@@ -197,8 +203,20 @@ int selector_core::ask(clock::duration timeout) noexcept {
     w->ready = e.ready;
     w->decided = turn_;
   }
+  // A change that came since it was reported is for the next turn.
+  for (const poll_event& e : poller_->events()) {
+    watched* w = e.token.generation == 0 ? nullptr : find(e.token.fd);
+    const bool again = w && w->generation == e.token.generation && w->reported == turn_;
+    if (again && has(w->wanted, interest::edge)) enqueue(e.token.fd);
+  }
   if (stale) start_anew();
   return n;
+}
+
+// Those in the queue seemed to be enough, but some of them were not ready: who else is?
+int selector_core::ask_for_more(iolite_ready* out, int room) noexcept {
+  if (ask(clock::duration::zero()) < 0) return 0;
+  return std::max(report(out, room), 0);
 }
 
 // Takes from the head of the queue what is ready.
@@ -213,6 +231,7 @@ int selector_core::report(iolite_ready* out, int max) noexcept {
     }
     const int fd = first_;
     watched& w = at(fd);
+    if (w.reported == turn_) break;  // and so have those behind it: see ask()
     dequeue(fd);
     const interest ready = w.ready & w.wanted & interest::both;
     if (ready == interest::none) {
@@ -220,10 +239,8 @@ int selector_core::report(iolite_ready* out, int max) noexcept {
       continue;
     }
     w.fired = has(w.wanted, interest::oneshot);
+    w.reported = turn_;
     out[n++] = {fd, static_cast<unsigned>(ready), w.data};
-  }
-  if (traits_.edge_only) {  // may be ready still, and no signal will tell
-    for (int i = 0; i < n; ++i) enqueue(out[i].fd);
   }
   return n;
 }

@@ -16,6 +16,7 @@ namespace iolite {
 struct watched {
   void* data = nullptr;
   std::uint64_t decided = 0;  // the turn in which `ready` was found
+  std::uint64_t reported = 0;  // the last turn that reported it
   std::uint32_t generation = 0;
   interest wanted = interest::none;  // none: not watched
   interest ready = interest::none;
@@ -59,6 +60,7 @@ class selector_core {
   void dequeue(int fd) noexcept;
 
   int ask(clock::duration timeout) noexcept;
+  int ask_for_more(iolite_ready* out, int room) noexcept;
   int report(iolite_ready* out, int max) noexcept;
   int look(int at_least) noexcept;
   void not_ready(int fd) noexcept;

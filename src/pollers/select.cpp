@@ -8,7 +8,7 @@
 #include "pollers/watch_list.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <optional>
 
 namespace iolite {
 namespace {
@@ -30,13 +30,14 @@ class select_poller final : public poller {
 
   int wait(clock::duration timeout) noexcept override {
     events_.clear();
-    const bool sliced = any_muted_ && timeout > slice;
-    timeval tv = to_timeval(sliced ? slice : timeout);
+    const auto muted = muted_until_ ? *muted_until_ - os_.now() : clock::duration::zero();
+    if (muted <= clock::duration::zero()) muted_until_.reset();
+    const bool sliced = muted_until_ && timeout > muted;
+    timeval tv = to_timeval(sliced ? muted : timeout);
     fd_set read, write;
     const int top = fill(read, write);
     const int n =
         os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
-    any_muted_ = false;
     if (n == 0 || (n < 0 && n != -EBADF)) return sliced && n == 0 ? -EINTR : n;
     look_.clear();
     for (const pollfd& p : watched_.fds()) {  // EBADF does not say which: look at all
@@ -58,7 +59,7 @@ class select_poller final : public poller {
     for (const pollfd& p : watched_.fds()) {
       if (p.fd < 0) continue;
       if (p.events & POLLOUT) FD_SET(p.fd, &write);
-      if (p.events & POLLIN || !any_muted_ || !FD_ISSET(p.fd, &muted_)) FD_SET(p.fd, &read);
+      if (p.events & POLLIN || !muted_until_ || !FD_ISSET(p.fd, &muted_)) FD_SET(p.fd, &read);
       top = std::max(top, p.fd + 1);
     }
     return top;
@@ -73,8 +74,7 @@ class select_poller final : public poller {
       else if (p.revents != 0)
         events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
       else if (!(p.events & POLLIN)) {
-        // For the next wait only: readable, which nobody asked for, and not hung up.
-        if (!std::exchange(any_muted_, true)) FD_ZERO(&muted_);
+        if (!muted_until_) muted_ = {}, muted_until_ = os_.now() + slice;
         FD_SET(p.fd, &muted_);
       }
     }
@@ -83,8 +83,8 @@ class select_poller final : public poller {
 
   kernel& os_;
   watch_list watched_;
-  fd_set muted_{};
-  bool any_muted_ = false;
+  fd_set muted_{};  // readable, which nobody asked for, and not hung up
+  std::optional<clock::time_point> muted_until_;  // all of them: one would end another's silence
   std::vector<pollfd> look_;
   std::vector<poll_event> events_;
 };

@@ -82,6 +82,9 @@ class server::kept_listeners {
 task<int> server::ended(const int& pid) {
   int status = 0;
   const int fd = os_.pidfd_open(pid);
+  for (child& c : children_) {
+    if (c.pid == pid) c.fd = fd;
+  }
   for (int r = 0; r == 0 || r == -EINTR;) {
     r = os_.waitpid(pid, &status, WNOHANG);
     if (r != 0) continue;
@@ -96,12 +99,20 @@ task<int> server::ended(const int& pid) {
     }
   }
   if (fd >= 0) os_.close(fd);
-  std::erase(children_, pid);
+  std::erase_if(children_, [&](const child& c) { return c.pid == pid; });
   co_return status;
 }
 
 void server::tell_children(int number) noexcept {
-  for (const int pid : children_) os_.kill(pid, number);
+  for (const child& c : children_) os_.kill(c.pid, number);
+}
+
+// In a child: the others are its supervisor's. Their descriptors may be all there are.
+void server::forget_children() noexcept {
+  for (const child& c : children_) {
+    if (c.fd >= 0) os_.close(c.fd);
+  }
+  children_.clear();
 }
 
 // --- process: a fork for each connection ---
@@ -153,7 +164,7 @@ task<void> server::connection_process(std::vector<listener>& listeners, const st
   forked = pid;
   if (pid == 0) run_child(listeners, s, supervisor);
   if (pid < 0) co_return;
-  children_.push_back(pid);
+  children_.push_back({pid});
   const connection_table::entry counted(connections_, -1);
   const int status = co_await end;
   if (is_well(status) || stopping_) co_return;
@@ -162,6 +173,7 @@ task<void> server::connection_process(std::vector<listener>& listeners, const st
 }
 
 void server::run_child(std::vector<listener>& listeners, const stream& s, int supervisor) noexcept {
+  forget_children();
   for (listener& l : listeners) os_.close(l.native_handle());
   const int fd = s.native_handle();
   stop_signals::end_connection_instead(fd);
@@ -252,7 +264,7 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
       pid = os_.fork();
       if (pid == 0) run_worker(listeners, mine, supervisor);
       if (pid > 0) {
-        children_.push_back(pid);  // there is room
+        children_.push_back({pid});  // there is room
         const int status = co_await end;
         // A stop asked for while workers were being forked reaches the youngest of them first.
         if (stopping_ || latch_->asked()) co_return;
@@ -275,7 +287,7 @@ task<void> server::keep_worker(std::vector<std::vector<int>>& listeners, std::si
 
 void server::run_worker(const std::vector<std::vector<int>>& listeners, std::size_t mine,
                         int supervisor) noexcept {
-  children_.clear();
+  forget_children();
   const std::vector<int>& own = listeners[mine];
   for (const auto& set : listeners) {
     for (const int fd : set) {

@@ -115,6 +115,7 @@ class server : public std::enable_shared_from_this<server> {
                                int supervisor) noexcept;
   task<int> ended(const int& pid);
   void tell_children(int number) noexcept;
+  void forget_children() noexcept;
 
   // Set once.
   const handler handler_;
@@ -135,7 +136,11 @@ class server : public std::enable_shared_from_this<server> {
   std::array<std::atomic<clock::rep>, 5> last_logged_{};
 
   // The thread that called serve().
-  std::vector<int> children_;
+  struct child {
+    int pid;
+    int fd = -1;  // its pidfd
+  };
+  std::vector<child> children_;
 };
 
 }  // namespace iolite

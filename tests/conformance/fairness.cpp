@@ -1,4 +1,5 @@
 // Nobody is kept waiting by a neighbour who never stops, and the counters say what happened.
+#include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
 
 namespace iolite_test {
@@ -54,6 +55,52 @@ TEST_P(engine, a_flooding_peer_does_not_starve_fifty_others) {
   // 32 inline completions a turn of the loop, two a turn of the flooder; a few turns of the loop.
   EXPECT_LE(s.answered_at.back(), 32U * 50U);
   for (half_pair& p : others) EXPECT_EQ(p.theirs.recv_exactly(6), "please");
+}
+
+std::uint64_t waits_of(const faulty& os) {
+  std::uint64_t out = 0;
+  for (const call c : {call::select, call::poll, call::epoll_wait, call::sigtimedwait,
+                       call::io_uring_enter, call::aio_suspend}) {
+    out += os.calls(c);
+  }
+  return out;
+}
+
+// Their input is there for nobody: it must not end one wait after the other, also when it comes
+// while the engine waits.
+TEST_P(engine, who_waits_to_send_with_unread_input_costs_next_to_no_calls) {
+  struct bodies {
+    static task<> send_in_vain(stream& to, std::string_view much, outcome& out) {
+      out.set(co_await (to.send_all(much) | within{150ms}));
+    }
+    static task<> all(std::vector<half_pair>& pairs, std::string_view much,
+                      std::vector<outcome>& out, counter& waiting) {
+      scope senders;
+      for (std::size_t i = 0; i < pairs.size(); ++i) {
+        senders.spawn(send_in_vain(pairs[i].ours, much, out[i]));
+      }
+      waiting.add_one();
+      co_await senders.join();
+    }
+  };
+  faulty& os = on_faulty({});
+  const std::string much = pattern(4 << 20);
+  std::vector<half_pair> pairs;
+  for (int i = 0; i < 4; ++i) pairs.push_back(unix_half(on()));
+  std::vector<outcome> out(pairs.size());
+  counter waiting;
+  other_thread peers([&] {
+    waiting.await(1);
+    for (const half_pair& p : pairs) {
+      const std::uint64_t before = waits_of(os);
+      p.theirs.send_all("unread");
+      for (int i = 0; i < 30 && waits_of(os) < before + 3; ++i) system_of_test().sched_yield();
+    }
+  });
+  run(bodies::all(pairs, much, out, waiting));
+  peers.join();
+  for (const outcome& o : out) EXPECT_EQ(o.code, std::errc::timed_out);
+  EXPECT_LT(waits_of(os), 400U);
 }
 
 TEST_P(engine, a_timer_fires_although_a_task_never_waits) {

@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <fcntl.h>
-#include <thread>
 
 namespace iolite_test {
 namespace {
@@ -35,7 +34,7 @@ TEST_P(engine, a_file_is_sent_byte_exact) {
       half_pair p = tcp_half(on());
       EXPECT_TRUE(p.ours.set_buffers(256 * 1024, 65'536)) << "so that it has to wait";
       std::string got;
-      std::thread reader([&] { got = p.theirs.recv_until_end(); });
+      other_thread reader([&] { got = p.theirs.recv_until_end(); });
       run(body::check(std::move(p.ours), here.path(), how, bytes));
       reader.join();
       EXPECT_TRUE(got == text) << static_cast<int>(how) << ", " << bytes << " bytes";
@@ -81,8 +80,8 @@ TEST_P(engine, a_stream_receives_while_it_sends_a_file) {
     half_pair p = tcp_half(on());
     std::string got_down;
     std::string got_up;
-    std::thread sender([&] { EXPECT_TRUE(p.theirs.send_all(up)); });
-    std::thread reader([&] { got_down = p.theirs.recv_until_end(); });
+    other_thread sender([&] { EXPECT_TRUE(p.theirs.send_all(up)); });
+    other_thread reader([&] { got_down = p.theirs.recv_until_end(); });
     run(body::check(std::move(p.ours), here.path(), how, got_up));
     sender.join();
     reader.join();
@@ -94,9 +93,9 @@ TEST_P(engine, a_stream_receives_while_it_sends_a_file) {
 TEST_P(engine, sending_a_file_leaves_the_socket_in_its_mode) {
   struct body {
     static task<> check(stream to, std::string path) {
-      const int before = ::fcntl(to.native_handle(), F_GETFL);
+      const int before = system_of_test().fcntl(to.native_handle(), F_GETFL);
       for (const transfer how : ways) EXPECT_TRUE(co_await send_path(to, path, how));
-      EXPECT_EQ(::fcntl(to.native_handle(), F_GETFL), before);
+      EXPECT_EQ(system_of_test().fcntl(to.native_handle(), F_GETFL), before);
     }
   };
   const temporary_file here;
@@ -189,7 +188,7 @@ TEST_P(engine, a_file_is_copied_where_the_kernel_has_no_sendfile) {
   here.write(text);
   half_pair p = unix_half(on());
   std::string got;
-  std::thread reader([&] { got = p.theirs.recv_until_end(); });
+  other_thread reader([&] { got = p.theirs.recv_until_end(); });
   run(body::check(std::move(p.ours), here.path()));
   reader.join();
   EXPECT_TRUE(got == text);

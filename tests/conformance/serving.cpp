@@ -248,5 +248,28 @@ TEST_P(serve_until_full, running_out_of_descriptors_pauses_accepting) {
   }
 }
 
+// What the supervisor keeps for each child is not missing in the next one, which needs some itself.
+TEST_P(serve_by_processes, few_descriptors_turn_nobody_away) {
+  if (address_sanitizer) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
+  for (int room = 28; room < 32; ++room) {
+    SCOPED_TRACE(room);
+    served server(echo, options(), [room] {
+      const auto limit = static_cast<rlim_t>(open_descriptors() + room);
+      const rlimit few{limit, limit};
+      ::setrlimit(RLIMIT_NOFILE, &few);
+    });
+    ASSERT_TRUE(server.listening()) << server.error();
+    std::vector<raw_socket> crowd;
+    for (int i = 0; i < 40; ++i) {
+      crowd.push_back(server.connect());
+      expect_echo(crowd.back(), "in");
+    }
+    for (const raw_socket& peer : crowd) expect_echo(peer, "still in");
+    crowd.clear();
+    EXPECT_EQ(server.stop(SIGTERM), 0);
+    EXPECT_EQ(server.report().connections, 40U);
+  }
+}
+
 }  // namespace
 }  // namespace iolite_test

@@ -1,6 +1,8 @@
 // Calls that fail: whatever a program asks for, it gets the bytes or the error, once.
 #include "fixture.hpp"
 
+#include "backends.hpp"
+
 #include <array>
 #include <cerrno>
 #include <linux/io_uring.h>
@@ -108,6 +110,41 @@ TEST_P(fault_matrix, F07_no_descriptor) {
     EXPECT_EQ(first, std::error_code(error, std::system_category()));
     EXPECT_EQ(os().injected(), 1U);
   }
+}
+
+task<std::error_code> connect_error(endpoint to) {
+  const auto s = co_await stream::connect(to, 20s);
+  co_return s ? std::error_code() : s.error();
+}
+task<std::error_code> open_error() {
+  const auto f = co_await file::open("/dev/null", file_mode::read);
+  co_return f ? std::error_code() : f.error();
+}
+
+TEST_P(fault_matrix, F07_who_gets_no_descriptor_is_told_and_goes_on) {
+  const raw_listener somebody;
+  iolite::engine& e = on(each({call::socket, call::open}, {.nth = 1, .times = 2, .error = EMFILE}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(e.run(connect_error(somebody.address())), std::errc::too_many_files_open);
+    EXPECT_EQ(e.run(open_error()), std::errc::too_many_files_open);
+  }
+  EXPECT_EQ(os().injected(), 4U);
+  EXPECT_FALSE(e.run(connect_error(somebody.address())));
+  EXPECT_FALSE(e.run(open_error()));
+}
+
+TEST_P(fault_matrix, F07_an_engine_without_its_descriptors_is_refused_in_words) {
+  const int before = open_descriptors();
+  for (const call c : {call::eventfd, call::pipe2, call::epoll_create1, call::io_uring_setup}) {
+    faulty os(kernel::real(), {{.what = c, .times = fault::for_ever, .error = EMFILE}});
+    const auto made = make_engine_on(os, GetParam());
+    if (os.injected() == 0) continue;  // it needs none of these
+    happened(os.injected());
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, std::errc::too_many_files_open);
+    EXPECT_EQ(made.error().message.find('\n'), std::string::npos);
+  }
+  EXPECT_EQ(open_descriptors(), before);
 }
 
 task<std::error_code> receive_error(stream from) {

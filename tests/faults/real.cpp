@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -44,7 +45,6 @@ task<> both_pending(stream s, raw_socket& peer, const std::string& bytes, outcom
 }
 
 TEST_P(fault_matrix, F11_a_reset_ends_what_is_pending_in_both_directions_once) {
-  no_injection();
   iolite::engine& e = on({});
   half_pair p = tcp_half(e);
   const std::string bytes = pattern(16 << 20);
@@ -53,13 +53,15 @@ TEST_P(fault_matrix, F11_a_reset_ends_what_is_pending_in_both_directions_once) {
   EXPECT_EQ(in.times, 1);
   EXPECT_EQ(out.times, 1);
   EXPECT_TRUE(is_gone(out.code)) << out.code.message();
+  happened(is_gone(out.code) ? 1 : 0);
 }
 
 TEST_P(fault_matrix, F16_a_byte_out_of_band_disturbs_nobody) {
-  no_injection();
   iolite::engine& e = on({});
   half_pair p = tcp_half(e);
   ASSERT_EQ(::send(p.theirs.fd(), "!", 1, MSG_OOB), 1);
+  pollfd urgent{p.ours.native_handle(), POLLPRI, 0};
+  happened(::poll(&urgent, 1, 20'000) == 1 ? 1 : 0);
   p.theirs.send_all("in band");
   p.theirs.half_close();
   const double before = cpu_seconds();
@@ -74,12 +76,13 @@ task<std::error_code> ready_to_read(int fd) {
 }
 
 TEST_P(fault_matrix, F21_a_regular_file_is_always_ready) {
-  no_injection();
   iolite::engine& e = on({});
   const temporary_file here;
   const owned_fd fd(::open(here.path().c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_FALSE(e.run(ready_to_read(fd.get())));
+  happened();
   EXPECT_EQ(e.run(ready_to_read(987)), std::errc::bad_file_descriptor);
+  happened();
 }
 
 // A clock that has run for very long.
@@ -105,12 +108,12 @@ task<std::error_code> receive_with_limit(stream s, iolite::clock::duration limit
 }
 
 TEST_P(fault_matrix, F28_a_huge_clock_and_huge_limits) {
-  no_injection();
   using std::chrono::hours;
   const auto room = iolite::clock::time_point::max() - kernel::real().now();
   for (const iolite::clock::duration by :
        {iolite::clock::duration(std::chrono::milliseconds(1LL << 31)), room - hours(1)}) {
     late_clock os(by);
+    happened(os.now() - kernel::real().now() > by / 2 ? 1 : 0);
     auto made = make_engine_on(os, GetParam());
     ASSERT_TRUE(made);
     int early = 0;
@@ -157,8 +160,12 @@ pid_t stop_and_continue(pid_t whom) {
   ::_exit(0);
 }
 
+std::atomic<int> continued = 0;
+void count_continuing(int) { ++continued; }
+
 TEST_P(fault_matrix, F29_a_process_that_was_stopped_goes_on) {
-  no_injection();
+  std::signal(SIGCONT, count_continuing);
+  continued = 0;
   iolite::engine& e = on({});
   const pid_t other = stop_and_continue(::getpid());
   std::atomic<int> fired = 0, early = 0;
@@ -166,6 +173,8 @@ TEST_P(fault_matrix, F29_a_process_that_was_stopped_goes_on) {
   int status = 0;
   while (::waitpid(other, &status, 0) < 0 && errno == EINTR) {
   }
+  happened(static_cast<std::uint64_t>(continued.load()));
+  std::signal(SIGCONT, SIG_DFL);
   EXPECT_EQ(fired, 50);
   EXPECT_EQ(early, 0);
 }
@@ -179,18 +188,18 @@ std::vector<int> open_numbers() {
 }
 
 TEST_P(fault_matrix, F31_nothing_is_left_to_a_program_that_is_executed) {
-  no_injection();
   const std::vector<int> before = open_numbers();
   iolite::engine& e = on({});
   auto l = listener::open(e, *endpoint::parse("127.0.0.1:0"));
   ASSERT_TRUE(l);
   const temporary_file here;
   struct body {
-    static task<int> open_all(listener& from, std::string path) {
+    static task<int> open_all(listener& from, std::string path, std::size_t& many) {
       auto ours = co_await stream::connect(from.local(), 20s);
       auto theirs = co_await from.accept();
       auto f = co_await file::open(path, file_mode::read);
       co_await iolite::sleep(1ms);
+      many = open_numbers().size();
       int inherited = 0;
       for (const int fd : open_numbers()) {
         const int flags = ::fcntl(fd, F_GETFD);
@@ -204,7 +213,10 @@ TEST_P(fault_matrix, F31_nothing_is_left_to_a_program_that_is_executed) {
     const int flags = ::fcntl(fd, F_GETFD);
     if (flags >= 0 && (flags & FD_CLOEXEC) == 0) ++inherited_before;
   }
-  EXPECT_EQ(e.run(body::open_all(*l, here.path())), inherited_before);
+  std::size_t many = 0;
+  EXPECT_EQ(e.run(body::open_all(*l, here.path(), many)), inherited_before);
+  EXPECT_GE(many, before.size() + 4);
+  happened(many - before.size());
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ simulate::report play(std::span<const std::uint8_t> bytes) {
   const char* const model = models[choose.below(models.size())];
   const char* const client_model = models[choose.below(models.size())];
   const std::size_t size = 1 + 100 * choose.byte();
-  simulate::options o{.faults = faults_of(choose), .faults_for = 20s};
+  simulate::options o{.faults = faults_of(choose), .faults_for = 20s, .ends_within = 5min};
   o.send_buffer = 64 + 1000 * choose.byte();
   o.receive_buffer = 64 + 1000 * choose.byte();
   simulate::world w(seed, o);

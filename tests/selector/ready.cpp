@@ -68,6 +68,21 @@ TEST_P(each_facility, sees_that_a_full_buffer_has_room_again) {
   }
 }
 
+// Who nests it in another loop waits until it gives less than there is room for.
+TEST_P(each_facility, less_than_there_is_room_for_means_that_nobody_else_is_ready) {
+  const auto one = unix_pair(), other = unix_pair(), silent = unix_pair();
+  ASSERT_EQ(add(one.a, write), 0);
+  ASSERT_EQ(add(other.a, write), 0);
+  ASSERT_EQ(add(silent.a, read), 0);
+  const ready_list ready_ones = one.a < other.a ? ready_list{{one.a, write}, {other.a, write}}
+                                                : ready_list{{other.a, write}, {one.a, write}};
+  for (int before = 0; before < 8; ++before) {
+    for (int i = 0; i < before; ++i) EXPECT_EQ(wait(0, 1).size(), 1U);
+    EXPECT_EQ(wait(0, 2), ready_ones) << "after " << before << " of one each";
+    EXPECT_EQ(wait(0, 3), ready_ones) << "after " << before << " of one each";
+  }
+}
+
 TEST_P(each_facility, sees_descriptors_that_are_not_sockets) {
   const owned event = event_fd();
   ASSERT_EQ(add(event, read), 0);

@@ -74,7 +74,9 @@ task<> talk(std::string to, std::size_t bytes, unsigned seed, bool may_be_reset)
   const endpoint at = parse(to);
   for (bool done = false; !done;) {
     done = co_await talk_once(at, pattern(bytes, seed), may_be_reset);
-    if (!done) co_await iolite::sleep(100ms);
+    if (done) co_return;
+    const auto slept = co_await iolite::sleep(100ms);
+    if (!slept) co_return;  // the world has given up, and says so
   }
 }
 

@@ -1,30 +1,61 @@
 // See files.hpp.
 #include "support/files.hpp"
 
+#include "kernel/kernel.hpp"
+#include "support/sockets.hpp"
+#include "support/system.hpp"
+
 #include <cerrno>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <fcntl.h>
 #include <system_error>
 #include <unistd.h>
 
 namespace iolite_test {
+namespace {
 
-temporary_file::temporary_file() : path_("/tmp/iolite-test-XXXXXX") {
-  const int fd = ::mkstemp(path_.data());
-  if (fd < 0) throw std::system_error(errno, std::system_category(), path_);
-  ::close(fd);
+int checked(long r, const std::string& path) {
+  if (r < 0) throw std::system_error(static_cast<int>(-r), std::system_category(), path);
+  return static_cast<int>(r);
 }
 
-temporary_file::~temporary_file() { ::unlink(path_.c_str()); }
+std::string new_path(iolite::kernel& os) {
+  static int made = 0;
+  for (;;) {
+    std::string path =
+        "/tmp/iolite-test-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+    const int fd = os.open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd == -EEXIST) continue;
+    os.close(checked(fd, path));
+    return path;
+  }
+}
+
+}  // namespace
+
+temporary_file::temporary_file() : path_(new_path(system_of_test())) {}
+
+temporary_file::~temporary_file() { system_of_test().unlink(path_.c_str()); }
 
 void temporary_file::write(const std::string& text) const {
-  std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+  iolite::kernel& os = system_of_test();
+  const owned_fd fd(checked(os.open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC), path_));
+  for (std::size_t at = 0; at < text.size();) {
+    at += static_cast<std::size_t>(checked(
+        os.pwrite(fd.get(), text.data() + at, text.size() - at, static_cast<off_t>(at)), path_));
+  }
 }
 
 std::string temporary_file::read() const {
-  std::ifstream in(path_, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  iolite::kernel& os = system_of_test();
+  const owned_fd fd(checked(os.open(path_.c_str(), O_RDONLY | O_CLOEXEC), path_));
+  std::string out, piece(65536, '\0');
+  for (;;) {
+    const int n = checked(
+        os.pread(fd.get(), piece.data(), piece.size(), static_cast<off_t>(out.size())), path_);
+    if (n == 0) break;
+    out.append(piece, 0, static_cast<std::size_t>(n));
+  }
+  return out;
 }
 
 }  // namespace iolite_test

@@ -1,4 +1,4 @@
-// Files for tests.
+// Files for tests, on the kernel that the test runs on.
 #pragma once
 #include <string>
 

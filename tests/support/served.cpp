@@ -15,10 +15,12 @@ namespace {
 
 // Between the two processes: a word, a blank, and the rest of the line.
 [[noreturn]] void run_server(const iolite::handler& h, iolite::serve_options options,
-                             const raw_socket& tell) {
+                             const served::serving& how, const raw_socket& tell) {
   ::alarm(60);
-  options.on_listening = [&tell](const iolite::model_choice&,
-                                 const std::vector<iolite::endpoint>& at) {
+  options.on_listening = [&tell,
+                          first = options.on_listening](const iolite::model_choice& model,
+                                                        const std::vector<iolite::endpoint>& at) {
+    if (first) first(model, at);
     std::string lines;
     for (const iolite::endpoint& e : at) lines += "address " + e.to_string() + "\n";
     tell.send_all(lines + "listening \n");
@@ -26,7 +28,7 @@ namespace {
   options.log = [&tell](std::string_view line) {
     tell.send_all("log " + std::string(line) + "\n");
   };
-  const auto r = iolite::serve(h, options);
+  const auto r = how(h, options);
   if (!r) {
     tell.send_all("error " + r.error().message + "\n");
   } else {
@@ -41,7 +43,7 @@ namespace {
 }  // namespace
 
 served::served(iolite::handler h, iolite::serve_options options,
-               const std::function<void()>& before) {
+               const std::function<void()>& before, const serving& how) {
   raw_pair line = raw_unix_pair();
   std::fflush(nullptr);
   pid_ = ::fork();
@@ -50,7 +52,7 @@ served::served(iolite::handler h, iolite::serve_options options,
     ::setpgid(0, 0);  // so that whatever it leaves behind can be found
     line.a.close();
     if (before) before();
-    run_server(h, std::move(options), line.b);
+    run_server(h, std::move(options), how, line.b);
   }
   group_ = pid_;
   line.b.close();
@@ -70,6 +72,10 @@ bool served::left_nothing_running() const noexcept { return ::kill(-group_, 0) !
 
 void served::signal(int number) const noexcept {
   if (pid_ > 0) ::kill(pid_, number);
+}
+
+void served::signal_all(int number) const noexcept {
+  if (group_ > 0) ::kill(-group_, number);
 }
 
 int served::wait() {

@@ -13,10 +13,15 @@ namespace iolite_test {
 
 class served {
  public:
+  // What the process does: iolite::serve, or the same on another kernel.
+  using serving = std::function<std::expected<iolite::serve_report, iolite::error>(
+      iolite::handler, const iolite::serve_options&)>;
+
   // Forks; returns when it listens, or when it has failed. `before` runs in the new process first.
-  // Takes model, listen and what else is wanted from `options`; on_listening and log are its own.
-  served(iolite::handler h, iolite::serve_options options,
-         const std::function<void()>& before = {});
+  // Takes model, listen and what else is wanted from `options`; log is its own, and its
+  // on_listening calls theirs first, in the new process.
+  served(iolite::handler h, iolite::serve_options options, const std::function<void()>& before = {},
+         const serving& how = iolite::serve);
   served(const served&) = delete;
   served& operator=(const served&) = delete;
   ~served();
@@ -32,6 +37,8 @@ class served {
   [[nodiscard]] raw_socket connect(std::size_t i = 0) const { return raw_socket::connect(at(i)); }
 
   void signal(int number) const noexcept;
+  // To it and all processes that it has started.
+  void signal_all(int number) const noexcept;
   // Waits for the end: the exit status, or minus the signal that ended it.
   int wait();
   int stop(int number) {
