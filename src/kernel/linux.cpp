@@ -50,8 +50,15 @@ struct registry {
   ended_counters own{};
   ended_counters* ended = &own;
 };
+void prepare_fork() noexcept;
+void end_fork_in_parent() noexcept;
+void start_counting_anew() noexcept;
+
 registry& all() noexcept {
-  static registry& r = *new registry;
+  static registry& r = [] -> registry& {
+    ::pthread_atfork(prepare_fork, end_fork_in_parent, start_counting_anew);
+    return *new registry;
+  }();
   return r;
 }
 
@@ -88,23 +95,20 @@ thread_counters& mine() noexcept {
   return t;
 }
 
-// In the child of fork(2) one thread is left, and what it had counted is the parent's.
+// So that the child of fork(2) does not inherit the lock in another thread's hands.
+void prepare_fork() noexcept { all().lock.lock(); }
+void end_fork_in_parent() noexcept { all().lock.unlock(); }
+
+// In the child one thread is left, and what it had counted is the parent's. The counters of the
+// others lie where its own threads will have their stacks.
 void start_counting_anew() noexcept {
+  all().live = nullptr;
+  all().lock.unlock();
   thread_counters& t = mine();
   for (auto& n : t.count) n.store(0, std::memory_order_relaxed);
   for (auto& n : all().own) n.store(0, std::memory_order_relaxed);
   t.next = t.prev = nullptr;
   all().live = &t;
-}
-
-int fork_counted() noexcept {
-  thread_counters& t = mine();
-  all().lock.lock();  // so that the child does not inherit it in another thread's hands
-  const int pid = ::fork();
-  all().lock.unlock();
-  if (pid == 0) start_counting_anew();
-  static_cast<void>(t);
-  return pid;
 }
 
 long futex(std::uint32_t* word, int op, long value, const timespec* t) noexcept {
@@ -224,7 +228,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
     case call::clone: case call::join: case call::detach: return thread_call(c, a);
-    case call::fork: return fork_counted();
+    case call::fork: return ::fork();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
     case call::kill: return ::kill(I(0), I(1));
     case call::pidfd_open: return ::syscall(SYS_pidfd_open, I(0), 0);
