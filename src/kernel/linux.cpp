@@ -50,8 +50,15 @@ struct registry {
   ended_counters own{};
   ended_counters* ended = &own;
 };
+void prepare_fork() noexcept;
+void end_fork_in_parent() noexcept;
+void start_counting_anew() noexcept;
+
 registry& all() noexcept {
-  static registry& r = *new registry;
+  static registry& r = [] -> registry& {
+    ::pthread_atfork(prepare_fork, end_fork_in_parent, start_counting_anew);
+    return *new registry;
+  }();
   return r;
 }
 
@@ -88,23 +95,21 @@ thread_counters& mine() noexcept {
   return t;
 }
 
-// In the child of fork(2) one thread is left, and what it had counted is the parent's.
+// So that the child of fork(2) does not inherit the lock in another thread's hands.
+void prepare_fork() noexcept { all().lock.lock(); }
+void end_fork_in_parent() noexcept { all().lock.unlock(); }
+
+// In the child one thread is left, and what it had counted is the parent's. The counters of the
+// others lie where its own threads will have their stacks.
 void start_counting_anew() noexcept {
+  all().live = nullptr;
+  all().lock.unlock();
   thread_counters& t = mine();
   for (auto& n : t.count) n.store(0, std::memory_order_relaxed);
   for (auto& n : all().own) n.store(0, std::memory_order_relaxed);
   t.next = t.prev = nullptr;
   all().live = &t;
 }
-
-// Whoever forks: the counters of the other threads lie in stacks that the child uses again. The lock
-// is taken so that the child does not inherit it in another thread's hands.
-[[maybe_unused]] const int watching =
-    ::pthread_atfork([] { all().lock.lock(); }, [] { all().lock.unlock(); },
-                     [] {
-                       all().lock.unlock();
-                       start_counting_anew();
-                     });
 
 long futex(std::uint32_t* word, int op, long value, const timespec* t) noexcept {
   return ::syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, t, nullptr, 0);

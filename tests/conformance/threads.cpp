@@ -1,6 +1,8 @@
 // What other threads and signals may do to an engine, and what they cannot.
 #include "support/engine_test.hpp"
+#include "support/sanitizers.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <sys/time.h>
 #include <thread>
@@ -183,6 +185,41 @@ TEST_P(engine, a_hundred_engines_one_after_the_other_leave_nothing_behind) {
     pair.theirs.send_all("x");
     EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "x");
   }
+}
+
+void use_one(const std::string& name) {
+  const auto e = new_engine(name);
+  half_pair pair = unix_half(*e);
+  pair.theirs.send_all("x");
+  EXPECT_EQ(e->run(receive(pair.ours)).value_or("error"), "x");
+}
+
+// Threads of the parent are not in the child of fork(2), and its own may lie where those lay.
+TEST_P(engine, a_child_of_fork_uses_threads_although_its_parent_had_some) {
+  if (!traits().after_fork) GTEST_SKIP() << "a child cannot use it, and says so";
+  if (thread_sanitizer) GTEST_SKIP() << "the sanitizer allows no threads after a fork with threads";
+  std::atomic<int> used = 0;
+  std::atomic<bool> over = false;
+  std::vector<std::thread> ours;
+  for (int i = 0; i < 4; ++i) {
+    ours.emplace_back([&] {
+      use_one(GetParam());
+      ++used;
+      over.wait(false);
+    });
+  }
+  while (used < 4) std::this_thread::yield();
+  const child_end end = run_in_child([name = GetParam()] {
+    for (int round = 0; round < 3; ++round) {
+      std::vector<std::thread> own;
+      for (int i = 0; i < 8; ++i) own.emplace_back(use_one, name);
+      for (std::thread& t : own) t.join();
+    }
+  });
+  over = true;
+  over.notify_all();
+  for (std::thread& t : ours) t.join();
+  EXPECT_EQ(end.exit_status, 0) << end.ended_by_signal << end.errors;
 }
 
 TEST_P(engine, ten_engines_side_by_side_in_one_thread) {
