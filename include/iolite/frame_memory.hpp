@@ -1,9 +1,9 @@
 // Memory of coroutine frames, from free lists of the thread: taking and giving back cost a few
 // nanoseconds, and a server in steady state allocates nothing.
 //
-// A frame may be given back on another thread than it was taken on. A list keeps a bounded number of
-// frames. Large frames, and all of them under AddressSanitizer (which must see a use after the end),
-// come from operator new: src/core/frames.cpp.
+// A frame may be given back on another thread than it was taken on. A list keeps a bounded number.
+// Very large frames come from operator new, and so do all of them under AddressSanitizer, which
+// must see a use after the end: src/core/frames.cpp.
 #pragma once
 #include <bit>
 #include <cstddef>

@@ -124,9 +124,9 @@ long close_once(int fd) noexcept {
 // aio_error(3) and pthread_sigmask(3) return the error itself.
 long negated(int error) noexcept { return error == 0 ? 0 : (errno = error, -1); }
 
-// The stack of a thread of ours. The C library keeps the stacks of ended threads for new ones, up to
-// 40 MB: of the usual 8 MiB that is five, and with more connections a second each maps and unmaps
-// its own. pthread_attr_setstacksize(3).
+// The stack of a thread of ours. The C library keeps the stacks of ended threads for new ones, up
+// to 40 MB: of the usual 8 MiB that is five, and with more connections a second each maps and
+// unmaps its own. pthread_attr_setstacksize(3).
 constexpr std::size_t stack_bytes = std::size_t{512} * 1024;
 
 const pthread_attr_t* small_stack() noexcept {
