@@ -90,7 +90,8 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
 }
 
 int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
-  const bool nonblocking = on.traits().needs_nonblocking && !op.gives_blocking;
+  const bool nonblocking =
+      op.kind == op_kind::accept && !op.gives_blocking && on.traits().needs_nonblocking;
   if (!op.picks_buffer) return perform(on.os(), op, wait, nonblocking);
   buffer_pool* const pool = on.buffers();
   if (!pool) return -ENOMEM;

@@ -4,13 +4,13 @@
 #include <pthread.h>
 
 namespace iolite {
+
+unsigned detail::forks = 0;
+
 namespace {
 
-unsigned forks = 0;  // written only in a child that has one thread yet
-[[maybe_unused]] const int watching = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
+[[maybe_unused]] const int watching = ::pthread_atfork(nullptr, nullptr, [] { ++detail::forks; });
 
 }  // namespace
-
-unsigned fork_count() noexcept { return forks; }
 
 }  // namespace iolite

@@ -69,7 +69,7 @@ void retire(thread_counters& t) noexcept {
   }
 }
 
-thread_local constinit bool has_counters = false;
+thread_local constinit thread_counters* own_counters = nullptr;  // once it has some
 
 void count_for_all(call c) noexcept {
   (*all().ended)[static_cast<std::size_t>(c)].fetch_add(1, std::memory_order_relaxed);
@@ -91,7 +91,7 @@ thread_counters::~thread_counters() {
 
 thread_counters& mine() noexcept {
   thread_local thread_counters t;
-  has_counters = true;
+  own_counters = &t;
   return t;
 }
 
@@ -162,7 +162,8 @@ class linux_kernel final : public kernel {
   long invoke(call c, const call_args& a) noexcept override {
     // A signal handler that wakes a loop may be the first in its thread to come here, and counters
     // of a thread's own take a lock and memory.
-    if (c == call::write && !has_counters) count_for_all(c);
+    if (own_counters) own_counters->add(c);
+    else if (c == call::write) count_for_all(c);
     else mine().add(c);
     const long r = perform(c, a);
     return r == -1 ? -static_cast<long>(errno) : r;

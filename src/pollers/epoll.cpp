@@ -66,7 +66,6 @@ class epoll_poller final : public poller {
     }
     return n;
   }
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
   static constexpr std::size_t batch_min = 256, batch_max = 8192;
 
@@ -82,7 +81,6 @@ class epoll_poller final : public poller {
   kernel& os_;
   const int ep_;
   std::vector<epoll_event> raw_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace

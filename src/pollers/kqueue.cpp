@@ -56,7 +56,6 @@ class kqueue_poller final : public poller {
     for (int i = 0; i < n; ++i) add(raw[i]);
     return n <= 0 ? n : events_.empty() ? -EINTR : static_cast<int>(events_.size());
   }
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   static constexpr int batch = 256;
@@ -110,7 +109,6 @@ class kqueue_poller final : public poller {
   const int pid_ = os_.getpid();
   const int kq_;
   watch_list watched_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace

@@ -44,7 +44,6 @@ class nonblocking_poller final : public poller {
     }
     return static_cast<int>(events_.size());
   }
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   static constexpr clock::duration rest_min = 50us, rest_max = 1ms;
@@ -67,7 +66,6 @@ class nonblocking_poller final : public poller {
   bool updated_ = true;
   clock::duration rest_ = rest_min;
   watch_list watched_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace

@@ -36,12 +36,10 @@ class poll_poller final : public poller {
     }
     return events_.empty() ? -EINTR : static_cast<int>(events_.size());  // only closed ones: go on
   }
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   kernel& os_;
   watch_list watched_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace iolite {
 
@@ -70,7 +71,10 @@ class poller {
   // came or what came was nothing: go on with the time left. Takes no memory: update() has taken
   // it. events() stay until the next wait(), but an update() that adds may move them.
   virtual int wait(clock::duration timeout) noexcept = 0;
-  [[nodiscard]] virtual std::span<const poll_event> events() const noexcept = 0;
+  [[nodiscard]] std::span<const poll_event> events() const noexcept { return events_; }
+
+ protected:
+  std::vector<poll_event> events_;  // what wait() has found
 };
 
 inline constexpr clock::duration for_ever = clock::duration::max();

@@ -46,7 +46,6 @@ class select_poller final : public poller {
     }
     return look();
   }
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   static constexpr auto slice = std::chrono::milliseconds(20);
@@ -86,7 +85,6 @@ class select_poller final : public poller {
   fd_set muted_{};  // readable, which nobody asked for, and not hung up
   std::optional<clock::time_point> muted_until_;  // all of them: one would end another's silence
   std::vector<pollfd> look_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace

@@ -64,7 +64,6 @@ class signal_poller final : public poller {
   }
 
   int wait(clock::duration timeout) noexcept override;
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   static constexpr auto slice = std::chrono::milliseconds(20);
@@ -87,7 +86,6 @@ class signal_poller final : public poller {
   watch_list watched_;
   std::vector<int> deaf_;  // send no signals
   std::vector<pollfd> look_;  // changed, and so to be looked at
-  std::vector<poll_event> events_;
 };
 
 int signal_poller::wait(clock::duration timeout) noexcept {

@@ -46,12 +46,10 @@ class template_poller final : public poller {
     return n < 0 ? n : static_cast<int>(events_.size());
   }
   // Not changed by update(): callers remove and add while they go through it.
-  [[nodiscard]] std::span<const poll_event> events() const noexcept override { return events_; }
 
  private:
   kernel& os_;
   watch_list watched_;
-  std::vector<poll_event> events_;
 };
 
 }  // namespace
