@@ -16,7 +16,7 @@ struct thread_state;
 namespace iolite::simulated {
 
 class epoll_set;
-class socket_file;
+class any_socket;
 
 class process final : public kernel {
  public:
@@ -76,7 +76,7 @@ class process final : public kernel {
   long new_pair(int domain, int type, int* two);
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
   long connect(int fd, const sockaddr* to, socklen_t bytes);
-  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
+  [[nodiscard]] std::shared_ptr<any_socket> socket_at(int fd, int& error) const;
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
 

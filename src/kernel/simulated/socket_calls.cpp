@@ -14,9 +14,9 @@ std::span<std::byte> room(const call_args& a) noexcept {
 
 }  // namespace
 
-std::shared_ptr<socket_file> process::socket_at(int fd, int& error) const {
+std::shared_ptr<any_socket> process::socket_at(int fd, int& error) const {
   const auto f = files_.share(fd);
-  auto s = std::dynamic_pointer_cast<socket_file>(f);
+  auto s = std::dynamic_pointer_cast<any_socket>(f);
   error = !f ? -EBADF : !s ? -ENOTSOCK : 0;
   return s;
 }
@@ -88,10 +88,10 @@ long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
   if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return -EINVAL;
   if (!files_.has_room())
     return -EMFILE;  // before the queue is touched: the connection stays there
-  std::shared_ptr<socket_file> child;
+  std::shared_ptr<any_socket> child;
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   const long r = until_ready(s, POLLIN, waits, [&]() -> long {
-    if (!s->is_listening()) return -EINVAL;
+    if (const int bad = s->may_accept(); bad < 0) return bad;
     if ((s->readiness() & POLLIN) != 0) {
       if (const long refused = refuse_memory(); refused < 0) return refused;
     }
@@ -134,7 +134,7 @@ long process::transfer(call c, const call_args& a) {
   if (!f) return -EBADF;
   const bool in = c == call::recv || c == call::read;
   const bool on_socket = c == call::recv || c == call::send;
-  auto* const s = dynamic_cast<socket_file*>(f.get());
+  auto* const s = dynamic_cast<any_socket*>(f.get());
   if (on_socket && !s) return -ENOTSOCK;
   const int flags = on_socket ? a.as<int>(3) : 0;
   const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
@@ -144,7 +144,7 @@ long process::transfer(call c, const call_args& a) {
   }
   const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
     if (!in) return f->write(room(a));
-    return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
+    return s ? s->receive(room(a), flags, nullptr) : f->read(room(a));
   });
   if (r == -EPIPE && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
   return r;
