@@ -29,6 +29,8 @@ bool is_on_descriptor(call c) noexcept {
   case call::getsockopt:
   case call::recv:
   case call::send:
+  case call::recvfrom:
+  case call::sendto:
   case call::ioctl:
   case call::close:
   case call::read:
@@ -115,6 +117,8 @@ long process::perform(call c, const call_args& a) {
   case call::detach: return thread_call(c, a);
   case call::recv:
   case call::send:
+  case call::recvfrom:
+  case call::sendto:
   case call::read:
   case call::write: return transfer(c, a);
   case call::socket:

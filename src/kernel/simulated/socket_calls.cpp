@@ -132,21 +132,33 @@ long process::refuse_memory() {
 long process::transfer(call c, const call_args& a) {
   const auto f = files_.share(a.as<int>(0));
   if (!f) return -EBADF;
-  const bool in = c == call::recv || c == call::read;
-  const bool on_socket = c == call::recv || c == call::send;
+  const bool in = c == call::recv || c == call::recvfrom || c == call::read;
+  const bool on_file = c == call::read || c == call::write;
   auto* const s = dynamic_cast<any_socket*>(f.get());
-  if (on_socket && !s) return -ENOTSOCK;
-  const int flags = on_socket ? a.as<int>(3) : 0;
+  if (!on_file && !s) return -ENOTSOCK;
+  const int flags = on_file ? 0 : a.as<int>(3);
   const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
   if (s && wrong(fault_kind::interrupt)) return -EINTR;
-  if (c == call::send) {
+  if (c == call::send || c == call::sendto) {
     if (const long r = refuse_memory(); r < 0) return r;
   }
+  address peer;
+  const bool has_peer = (c == call::sendto || c == call::recvfrom) && a.as<sockaddr*>(4);
+  if (!in && s) {
+    if (has_peer && s->type() == SOCK_DGRAM) {  // streams do not look at it
+      const int r = read_address(a.as<sockaddr*>(4), a.as<socklen_t>(5), s->local().family, peer);
+      if (r < 0) return r;
+    }
+    if (const int r = s->prepare_to_send(); r < 0) return r;
+  }
   const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
-    if (!in) return f->write(room(a));
-    return s ? s->receive(room(a), flags, nullptr) : f->read(room(a));
+    if (on_file) return in ? f->read(room(a)) : f->write(room(a));
+    if (!in) return s->send(room(a), has_peer ? &peer : nullptr);
+    return s->receive(room(a), waits ? flags : flags | MSG_DONTWAIT, &peer);
   });
-  if (r == -EPIPE && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
+  const bool is_stream = !s || s->type() == SOCK_STREAM;
+  if (r == -EPIPE && is_stream && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
+  if (r >= 0 && in && has_peer) write_address(peer, a.as<sockaddr*>(4), a.as<socklen_t*>(5));
   return r;
 }
 
