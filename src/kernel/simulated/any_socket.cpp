@@ -2,6 +2,7 @@
 #include "kernel/simulated/any_socket.hpp"
 
 #include <algorithm>
+#include <netinet/in.h>
 
 namespace iolite::simulated {
 
@@ -17,6 +18,11 @@ any_socket::~any_socket() {
   leave_ports();
   if (next_on_host_) next_on_host_->previous_on_host_ = previous_on_host_;
   (previous_on_host_ ? previous_on_host_->next_on_host_ : of().at.sockets) = next_on_host_;
+}
+
+int any_socket::protocol() const noexcept {
+  if (is_unix()) return 0;
+  return type_ == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
 }
 
 int any_socket::bind(const address& at) {

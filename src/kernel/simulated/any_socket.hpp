@@ -53,8 +53,8 @@ class any_socket : public file {
   void leave_ports();
   // The wildcard means this host: ip(7).
   [[nodiscard]] address meant_by(const address& to) const;
-  // What `from` is when a socket that is bound to no address sends to `there` (null: nobody). False:
-  // there is no way.
+  // What `from` is when a socket that is bound to no address sends to `there` (null: nobody).
+  // False: there is no way.
   [[nodiscard]] bool choose_source(const address& to, const host* there, address& from) const;
   // Does it keep others from its port, at all?
   [[nodiscard]] virtual bool guards_port() const { return true; }
@@ -75,6 +75,7 @@ class any_socket : public file {
 
  private:
   [[nodiscard]] host::port_table& ports() const noexcept;
+  [[nodiscard]] int protocol() const noexcept;
   [[nodiscard]] int free_port(const address& at) const;
   [[nodiscard]] bool port_taken(const address& at) const;
 

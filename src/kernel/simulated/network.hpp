@@ -58,6 +58,9 @@ class network {
   // The latency, and what `bytes` take on a link of limited bandwidth, after those before them.
   [[nodiscard]] clock::duration transit(const host& from, const host& to, std::size_t bytes,
                                         clock::time_point now, random_source& random);
+  // How long it is until the link has taken `bytes`, after those before them.
+  [[nodiscard]] clock::duration occupy(const host& from, const host& to, std::size_t bytes,
+                                       clock::time_point now);
 
   // Of TCP sockets that do not set theirs, in bytes.
   std::size_t send_buffer = 2'626'560;

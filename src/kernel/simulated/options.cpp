@@ -62,6 +62,7 @@ int any_socket::set_option(int level, int name, const void* value, socklen_t byt
     return 0;
   }
   if (is_unix() && level != SOL_SOCKET) return -EOPNOTSUPP;
+  if (type_ == SOCK_DGRAM && level == IPPROTO_TCP) return -ENOPROTOOPT;
   if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) {
     timeval t;
     if (bytes < sizeof t) return -EINVAL;
@@ -93,7 +94,7 @@ int any_socket::get_option(int level, int name, void* value, socklen_t* bytes) {
     case SO_ERROR: return give(take_error(), value, bytes);
     case SO_TYPE: return give(type_, value, bytes);
     case SO_DOMAIN: return give(domain_, value, bytes);
-    case SO_PROTOCOL: return give(is_unix() ? 0 : IPPROTO_TCP, value, bytes);
+    case SO_PROTOCOL: return give(protocol(), value, bytes);
     case SO_ACCEPTCONN: return give(is_listening() ? 1 : 0, value, bytes);
     case SO_LINGER: {
       const linger l{linger_seconds_ >= 0 ? 1 : 0, std::max(linger_seconds_, 0)};
@@ -106,6 +107,7 @@ int any_socket::get_option(int level, int name, void* value, socklen_t* bytes) {
     }
   }
   if (is_unix() && level != SOL_SOCKET) return -EOPNOTSUPP;
+  if (type_ == SOCK_DGRAM && level == IPPROTO_TCP) return -EOPNOTSUPP;
   if (!is_known(level, name)) return -ENOPROTOOPT;
   if (const auto it = options_.find({level, name}); it != options_.end()) {
     return give(it->second, value, bytes);

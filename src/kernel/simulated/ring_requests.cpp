@@ -127,6 +127,7 @@ int ring_file::connect(request& r) {
   if (!s) return -ENOTSOCK;
   address to;
   const auto* const at = reinterpret_cast<const sockaddr*>(r.asked.address);
+  if (leads_nowhere(at, static_cast<socklen_t>(r.asked.offset))) return s->disconnect();
   const int bad = read_address(at, static_cast<socklen_t>(r.asked.offset), s->local().family, to);
   if (bad < 0) return bad;
   if (s->is_fresh() && wrong(fault_kind::no_memory)) return -ENOBUFS;
@@ -168,6 +169,7 @@ int ring_file::send(request& r) {
   auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
+  if (const int bad = s->prepare_to_send(); bad < 0) return bad;
   return static_cast<int>(s->send(room_of(r.asked), nullptr));
 }
 

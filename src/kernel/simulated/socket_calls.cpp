@@ -1,9 +1,11 @@
 // See process.hpp: the calls on sockets, and those that transfer bytes.
+#include "kernel/simulated/datagram_file.hpp"
 #include "kernel/simulated/socket_file.hpp"
 #include "kernel/simulated/wait.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
+#include <netinet/in.h>
 
 namespace iolite::simulated {
 namespace {
@@ -58,10 +60,14 @@ long process::socket_call(call c, const call_args& a) {
 long process::new_socket(int domain, int type, int protocol) {
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) return -EAFNOSUPPORT;
   constexpr int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
-  if ((type & ~flags) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
-  if (protocol != 0 && (domain == AF_UNIX || protocol != 6)) return -EPROTONOSUPPORT;
+  const bool datagrams = (type & ~flags) == SOCK_DGRAM && domain != AF_UNIX;
+  if ((type & ~flags) != SOCK_STREAM && !datagrams) return -ESOCKTNOSUPPORT;
+  const int only = datagrams ? IPPROTO_UDP : IPPROTO_TCP;
+  if (protocol != 0 && (domain == AF_UNIX || protocol != only)) return -EPROTONOSUPPORT;
   if (const long r = refuse_memory(); r < 0) return r;
-  const auto s = std::make_shared<socket_file>(site_, domain);
+  std::shared_ptr<any_socket> s;
+  if (datagrams) s = std::make_shared<datagram_file>(site_, domain);
+  else s = std::make_shared<socket_file>(site_, domain);
   if (type & SOCK_NONBLOCK) s->status_flags |= O_NONBLOCK;
   return files_.add(s, (type & SOCK_CLOEXEC) != 0);
 }
@@ -111,6 +117,7 @@ long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
   const auto s = socket_at(fd, error);
   if (!s) return error;
   address at;
+  if (leads_nowhere(to, bytes)) return s->disconnect();
   if (const int r = read_address(to, bytes, s->local().family, at); r < 0) return r;
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   if (s->is_fresh()) {
