@@ -28,7 +28,8 @@ class any_socket : public file {
   virtual int bind(const address& at);
   virtual int listen(int) { return -EOPNOTSUPP; }
   virtual int connect(const address& to) = 0;
-  virtual int disconnect() { return -EAFNOSUPPORT; }  // connect(2) to AF_UNSPEC
+  // connect(2) to AF_UNSPEC: only datagram sockets have it here.
+  virtual int disconnect() { return is_unix() ? -EINVAL : -EAFNOSUPPORT; }
   // The next connection, not yet with a descriptor.
   [[nodiscard]] virtual std::shared_ptr<any_socket> accept() { return nullptr; }
   // -EINVAL, -EOPNOTSUPP: accept(2) makes no sense now.

@@ -41,7 +41,7 @@ int datagram_file::bind(const address& at) {
 }
 
 int datagram_file::prepare_to_send() {
-  if (bound_) return 0;
+  if (bound_ || !of().at.is_up) return 0;  // send() says what is wrong
   address any;
   any.family = domain();
   return bind_port(any) < 0 ? -EAGAIN : 0;  // inet_autobind() in Linux
