@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -103,6 +104,31 @@ TEST(simulated_datagrams, a_refusal_comes_after_the_latency) {
     ASSERT_TRUE(r.ok()) << model << ": " << r.to_string();
     EXPECT_LT(r.elapsed, 13ms) << model;
   }
+}
+
+TEST(simulated_datagrams, ports_run_out_and_come_back) {
+  struct body {
+    static task<> take_all(std::string to) {
+      const context c = co_await here{};
+      std::vector<std::unique_ptr<udp_socket>> held;
+      for (int i = 0; i < 11; ++i) {
+        held.push_back(std::make_unique<udp_socket>(c, std::string()));
+        simulate::check(held.back()->send_to(to, "x") == 1, "there is a port");
+      }
+      udp_socket more(c, {});
+      simulate::check(more.send_to(to, "x") == -EAGAIN, "there is none");
+      simulate::check((co_await stream::connect(parse(to))).error() ==
+                          std::errc::connection_refused,
+                      "TCP has its own");
+      held.pop_back();
+      simulate::check(more.send_to(to, "x") == 1, "there is one again");
+    }
+  };
+  simulate::world w(1, {.ports_first = 40'000, .ports_last = 40'010});
+  const auto from = w.add_host("from"), to = w.add_host("to");
+  w.run(from, "epoll", [&] { return body::take_all(to.at(9000)); });
+  const auto r = w.finish();
+  EXPECT_TRUE(r.ok()) << r.to_string();
 }
 
 TEST(simulated_datagrams, those_who_share_a_port_each_have_their_senders) {

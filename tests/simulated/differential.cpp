@@ -110,6 +110,8 @@ TEST(differential, streams_take_no_addresses_and_tell_none) {
       s.note("recvfrom", s.os().recvfrom(b, into.data(), 5, 0, at, &bytes));
       s.note("bytes", bytes);
     }
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    s.note("connect", s.os().connect(s.unix_socket(), &nowhere, sizeof nowhere));
     const int e = s.keep(s.os().eventfd(0, 0));
     s.note("recvfrom", s.os().recvfrom(e, nullptr, 0, 0, nullptr, nullptr));
     s.note("sendto", s.os().sendto(-1, nullptr, 0, 0, nullptr, 0));

@@ -3,6 +3,7 @@
 #include "raw_ring.hpp"
 #include "udp_session.hpp"
 
+#include "kernel/faulty.hpp"
 #include "selector.hpp"
 
 #include <gtest/gtest.h>
@@ -72,6 +73,26 @@ TEST(differential, a_full_receive_buffer_drops_datagrams_without_a_word) {
     send_to(s, a, "there is room again", place_of(s, b));
     s.until(b, POLLIN);
     s.receive(b);
+  });
+}
+
+TEST(differential, planned_faults_hit_the_calls_of_datagrams) {
+  expect_same([](session& s) {
+    faulty os(s.os(), {{.what = call::sendto, .error = ENOBUFS},
+                       {.what = call::recvfrom, .shorten_to = 2},
+                       {.what = call::recvfrom, .nth = 2, .error = ENOMEM}});
+    const int a = udp(s), b = bound(s);
+    place to = place_of(s, b);
+    for (int i = 0; i < 3; ++i) {
+      s.note("sendto", os.sendto(a, "text", 4, 0, to.get(), to.bytes));
+    }
+    std::array<char, 8> into{};
+    for (int i = 0; i < 3; ++i) {
+      let_them_arrive(s);
+      s.note("recvfrom", os.recvfrom(b, into.data(), into.size(), 0, nullptr, nullptr));
+    }
+    s.note("calls", static_cast<long>(os.calls(call::sendto) + os.calls(call::recvfrom)));
+    s.note("faults", static_cast<long>(os.injected()));
   });
 }
 
