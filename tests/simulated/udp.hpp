@@ -1,5 +1,5 @@
-// Datagram sockets of programs in simulated worlds, through the kernel interface: the library has no
-// operations for them, but ready() waits for any descriptor.
+// Datagram sockets of programs in simulated worlds, through the kernel interface: the library has
+// no operations for them, but ready() waits for any descriptor.
 #pragma once
 #include "kernel/kernel.hpp"
 #include "worlds.hpp"

@@ -1,11 +1,11 @@
-// UDP: udp(7). A datagram is taken whole or not at all, and travels by itself: what one socket sends
-// to one host arrives in order, but for what the faults lose, double or let others overtake.
+// UDP: udp(7). A datagram is taken whole or not at all, and travels by itself: what one socket
+// sends to one host arrives in order, but for what the faults lose, double or let others overtake.
 //
 // Nothing tells the sender what has become of it, but for one case: a connected socket learns that
 // nobody listens where it sends to, ECONNREFUSED, once for each answer.
 //
-// Not in it: unix datagrams, broadcast and multicast, recvmsg(2) and what only it tells, IP_RECVERR,
-// parts that are collected (MSG_MORE), fragments that are lost one by one.
+// Not in it: unix datagrams, broadcast and multicast, recvmsg(2) and what only it tells,
+// IP_RECVERR, parts that are collected (MSG_MORE), fragments that are lost one by one.
 #pragma once
 #include "kernel/simulated/any_socket.hpp"
 
