@@ -9,7 +9,7 @@
 
 namespace iolite::simulate {
 
-// How long a segment takes from one host to another, chosen anew for each.
+// How long a segment or datagram takes from one host to another, chosen anew for each.
 struct link {
   clock::duration latency_min = std::chrono::microseconds(50);
   clock::duration latency_max = std::chrono::milliseconds(1);
@@ -18,7 +18,7 @@ struct link {
 };
 
 // What goes wrong, each with its probability (0 to 1) whenever it could. All but `reset`,
-// `no_memory` and `disk_error` are what a kernel may do to any program at any time.
+// `no_memory` and `disk_error` are what a kernel or a network may do to any program at any time.
 struct faults {
   double short_receive = 0;  // a receive gives a part of what is there
   double short_send = 0;  // a send takes a part
@@ -28,12 +28,15 @@ struct faults {
   double abort_accept = 0;  // ECONNABORTED: a connection died in the listener's queue
   double reset = 0;  // the network cuts the connection; for each segment
   double split = 0;  // a segment is cut in two
-  double delay = 0;  // a segment takes up to delay_max longer
+  double delay = 0;  // a segment takes up to delay_max longer, and those behind it wait
   double stall = 0;  // a program stands still for up to stall_max after a wait
   double short_file = 0;  // a read or write of a file moves a part
   double disk_error = 0;  // EIO: from reads, writes and syncs of files
   double no_memory = 0;  // ENOBUFS or ENOMEM: from socket, accept, connect and send
   double signal_overflow = 0;  // a signal of a file finds its queue full: SIGIO comes instead
+  double loss = 0;  // a datagram between two hosts is lost
+  double duplicate = 0;  // it arrives twice
+  double reorder = 0;  // it arrives up to delay_max later, and others overtake it
   clock::duration delay_max = std::chrono::milliseconds(200);
   clock::duration stall_max = std::chrono::milliseconds(20);
 

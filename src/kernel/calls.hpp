@@ -1,5 +1,5 @@
 // The system calls this library makes, as a list: names for reports, an index for counters and
-// faults.
+// faults. New ones come last: the hashes of traces have their numbers.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -21,7 +21,8 @@ namespace iolite {
   X(aio_read) X(aio_write) X(aio_suspend) X(aio_error) X(aio_return) X(aio_fsync) \
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
   X(clone) X(join) X(detach) \
-  X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit)
+  X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit) \
+  X(sendto) X(recvfrom)
 // clang-format on
 
 enum class call : std::uint8_t {

@@ -113,6 +113,13 @@ class kernel {
   long send(int fd, const void* p, std::size_t n, int flags) noexcept {
     return word(call::send, fd, p, n, flags);
   }
+  long recvfrom(int fd, void* p, std::size_t n, int flags, sockaddr* a, socklen_t* bytes) noexcept {
+    return word(call::recvfrom, fd, p, n, flags, a, bytes);
+  }
+  long sendto(int fd, const void* p, std::size_t n, int flags, const sockaddr* a,
+              socklen_t bytes) noexcept {
+    return word(call::sendto, fd, p, n, flags, a, bytes);
+  }
 
   // --- descriptors ---
   int open(const char* path, int flags, unsigned mode = 0) noexcept {

@@ -150,9 +150,22 @@ long thread_call(call c, const call_args& a) noexcept {
   return r < 0 ? r : static_cast<long>(made);
 }
 
-long ring_enter(const call_args& a) noexcept {
+long ring_call(call c, const call_args& a) noexcept {
+  if (c == call::io_uring_setup) return ::syscall(SYS_io_uring_setup, a.as<unsigned>(0), a.word[1]);
+  if (c == call::io_uring_register)
+    return ::syscall(SYS_io_uring_register, a.as<int>(0), a.as<unsigned>(1), a.word[2],
+                     a.as<unsigned>(3));
   return ::syscall(SYS_io_uring_enter, a.as<int>(0), a.as<unsigned>(1), a.as<unsigned>(2),
                    a.as<unsigned>(3), a.word[4], a.as<std::size_t>(5));
+}
+
+long transfer_with_address(call c, const call_args& a) noexcept {
+  const int fd = a.as<int>(0), flags = a.as<int>(3);
+  const auto bytes = a.as<std::size_t>(2);
+  auto* const at = a.as<sockaddr*>(4);
+  if (c == call::recvfrom)
+    return ::recvfrom(fd, a.as<void*>(1), bytes, flags, at, a.as<socklen_t*>(5));
+  return ::sendto(fd, a.as<const void*>(1), bytes, flags, at, a.as<socklen_t>(5));
 }
 
 class linux_kernel final : public kernel {
@@ -201,6 +214,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::getsockopt: return ::getsockopt(I(0), I(1), I(2), P(void, 3), P(socklen_t, 4));
     case call::recv: return ::recv(I(0), P(void, 1), N(2), I(3));
     case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
+    case call::recvfrom: case call::sendto: return transfer_with_address(c, a);
     case call::open: return ::open(P(const char, 0), I(1), U(2));
     case call::close: return close_once(I(0));
     case call::read: return ::read(I(0), P(void, 1), N(2));
@@ -239,10 +253,8 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::aio_error: return ::aio_error(P(const aiocb, 0));
     case call::aio_return: return ::aio_return(P(aiocb, 0));
     case call::aio_fsync: return ::aio_fsync(I(0), P(aiocb, 1));
-    case call::io_uring_setup: return ::syscall(SYS_io_uring_setup, U(0), a.word[1]);
-    case call::io_uring_enter: return ring_enter(a);
-    case call::io_uring_register:
-      return ::syscall(SYS_io_uring_register, I(0), U(1), a.word[2], U(3));
+    case call::io_uring_setup: case call::io_uring_enter: case call::io_uring_register:
+      return ring_call(c, a);
     case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
     case call::munmap: return ::munmap(P(void, 0), N(1));
     case call::clone: case call::join: case call::detach: return thread_call(c, a);

@@ -29,6 +29,9 @@ simulated::fault_rates rates_of(const faults& f) {
   set(fault_kind::disk_error, f.disk_error);
   set(fault_kind::no_memory, f.no_memory);
   set(fault_kind::signal_overflow, f.signal_overflow);
+  set(fault_kind::loss, f.loss);
+  set(fault_kind::duplicate, f.duplicate);
+  set(fault_kind::reorder, f.reorder);
   out.delay_max = f.delay_max;
   out.stall_max = f.stall_max;
   return out;
@@ -49,7 +52,10 @@ faults faults::some() noexcept {
           .delay = 0.02,
           .stall = 0.01,
           .short_file = 0.2,
-          .signal_overflow = 0.02};
+          .signal_overflow = 0.02,
+          .loss = 0.05,
+          .duplicate = 0.05,
+          .reorder = 0.05};
 }
 
 void apply(const options& o, simulated::machine& to) {

@@ -28,7 +28,7 @@ BELIEVES = ("it does not go by readiness alone: io_uring gets results, and posix
 ALONE = ("each task has a thread of its own and waits in its call: no other task can close the "
          "descriptor meanwhile, and there are no batches")
 SENT = "descriptors are not sent over sockets: there is no such operation"
-NO_UDP = "streams only, no datagrams"
+NO_UDP = "the library has no operation for datagrams; the simulated kernel has datagrams"
 NO_LINES = "messages have a length in front; there is no line protocol"
 NO_HTTP = "there is no HTTP and no WebSocket"
 NO_NAMES = "addresses only, names are not looked up"

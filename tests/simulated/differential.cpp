@@ -95,6 +95,29 @@ TEST(differential, the_bytes_that_have_arrived_are_counted) {
   });
 }
 
+TEST(differential, streams_take_no_addresses_and_tell_none) {
+  expect_same([](session& s) {
+    for (const auto& [a, b] : {s.tcp_pair(), s.unix_pair()}) {
+      sockaddr_in nobody{.sin_family = AF_INET, .sin_port = htons(9)};
+      const auto* const to = reinterpret_cast<sockaddr*>(&nobody);
+      s.note("sendto", s.os().sendto(a, "hello", 5, MSG_NOSIGNAL, to, sizeof nobody));
+      s.note("sendto", s.os().sendto(a, "world", 5, MSG_NOSIGNAL, nullptr, 0));
+      s.until(b, POLLIN);
+      std::string into(64, '\0');
+      sockaddr_storage from{};
+      socklen_t bytes = sizeof from;
+      auto* const at = reinterpret_cast<sockaddr*>(&from);
+      s.note("recvfrom", s.os().recvfrom(b, into.data(), 5, 0, at, &bytes));
+      s.note("bytes", bytes);
+    }
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    s.note("connect", s.os().connect(s.unix_socket(), &nowhere, sizeof nowhere));
+    const int e = s.keep(s.os().eventfd(0, 0));
+    s.note("recvfrom", s.os().recvfrom(e, nullptr, 0, 0, nullptr, nullptr));
+    s.note("sendto", s.os().sendto(-1, nullptr, 0, 0, nullptr, 0));
+  });
+}
+
 TEST(differential, close_ends_the_peer_s_stream) {
   expect_same([](session& s) {
     const auto [a, b] = s.tcp_pair();

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -98,6 +99,37 @@ TEST(differential, signals_of_a_stream) {
       s.close(a);
       signals.none();
     }
+  });
+}
+
+TEST(differential, signals_of_datagrams) {
+  expect_same([](session& s) {
+    const auto make = [&] { return s.keep(s.os().socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)); };
+    const int a = make(), b = make();
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof at;
+    s.note("bind", s.os().bind(b, reinterpret_cast<sockaddr*>(&at), bytes));
+    s.os().getsockname(b, reinterpret_cast<sockaddr*>(&at), &bytes);
+    s.note("connect", s.os().connect(a, reinterpret_cast<sockaddr*>(&at), bytes));
+    {
+      caught signals(s);
+      signals.arm(b);
+      signals.none();
+      s.send(a, "hello");
+      signals.tell(b);
+      s.receive(b);
+      signals.none();
+      s.note("shutdown", s.os().shutdown(a, SHUT_RD));
+      signals.none();
+      s.close(b);
+    }
+    caught signals(s);
+    signals.arm(a);
+    s.send(a, "nobody is there");
+    signals.tell(a);
+    s.error_of(a);
   });
 }
 

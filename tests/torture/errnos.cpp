@@ -78,8 +78,10 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::getpeername: return of_name;
   case call::setsockopt:
   case call::getsockopt: return of_option;
-  case call::recv: return of_recv;
-  case call::send: return of_send;
+  case call::recv:
+  case call::recvfrom: return of_recv;
+  case call::send:
+  case call::sendto: return of_send;
   case call::open: return of_open;
   case call::close: return of_close;
   case call::read: return of_read;

@@ -63,6 +63,7 @@ int read_address(const sockaddr* from, socklen_t bytes, int family, address& out
 }
 
 void write_address(const address& from, sockaddr* to, socklen_t* bytes) {
+  if (from.family == AF_UNSPEC) return void(*bytes = 0);
   sockaddr_storage all{};
   socklen_t size = sizeof(sa_family_t);
   all.ss_family = static_cast<sa_family_t>(from.family);

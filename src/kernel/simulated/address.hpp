@@ -25,7 +25,11 @@ struct address {
 
 // 0 or -errno, as bind(2) and connect(2) check it.
 [[nodiscard]] int read_address(const sockaddr* from, socklen_t bytes, int family, address& out);
-// As getsockname(2): cut to the room there is, the full size in `bytes`.
+// AF_UNSPEC, by which connect(2) takes a peer away.
+[[nodiscard]] inline bool leads_nowhere(const sockaddr* to, socklen_t bytes) noexcept {
+  return bytes >= sizeof to->sa_family && to->sa_family == AF_UNSPEC;
+}
+// As getsockname(2): cut to the room there is, the full size in `bytes`. Of no family: nothing.
 void write_address(const address& from, sockaddr* to, socklen_t* bytes);
 
 }  // namespace iolite::simulated

@@ -78,8 +78,9 @@ socket_file* socket_file::listener_at(host& at, const address& to, random_source
   const auto it = at.ports.find(to.port);
   if (it == at.ports.end()) return nullptr;
   std::vector<socket_file*> exact, any;
-  for (socket_file* s : it->second) {
-    if (s->stage_ != stage::listening || s->domain_ != to.family) continue;
+  for (any_socket* one : it->second) {
+    auto* const s = static_cast<socket_file*>(one);  // of TCP, whose ports these are
+    if (s->stage_ != stage::listening || s->domain() != to.family) continue;
     if (s->local_.same_ip(to)) exact.push_back(s);
     else if (s->local_.is_wildcard()) any.push_back(s);
   }
@@ -88,7 +89,7 @@ socket_file* socket_file::listener_at(host& at, const address& to, random_source
 }
 
 socket_file::shared socket_file::make_child(const shared& client) {
-  const auto child = std::make_shared<socket_file>(of(), domain_);
+  const auto child = std::make_shared<socket_file>(of(), domain());
   child->options_ = options_;
   child->linger_seconds_ = linger_seconds_;
   child->local_ = client->peer_;

@@ -47,11 +47,16 @@ const link& network::between(const host& from, const host& to) const {
 clock::duration network::transit(const host& from, const host& to, std::size_t bytes,
                                  clock::time_point now, random_source& random) {
   const clock::duration flight = latency(from, to, random);
+  return flight + occupy(from, to, bytes, now);
+}
+
+clock::duration network::occupy(const host& from, const host& to, std::size_t bytes,
+                                clock::time_point now) {
   const std::uint64_t rate = &from == &to ? 0 : between(from, to).bytes_per_second;
-  if (rate == 0 || bytes == 0) return flight;
+  if (rate == 0 || bytes == 0) return {};
   clock::time_point& busy = busy_until_[{from.number, to.number}];
   busy = std::max(busy, now) + clock::duration(bytes * 1'000'000'000 / rate);
-  return busy - now + flight;
+  return busy - now;
 }
 
 clock::duration network::latency(const host& from, const host& to, random_source& random) {

@@ -12,18 +12,22 @@
 
 namespace iolite::simulated {
 
+class any_socket;
 class socket_file;
 
 struct host {
+  // Sockets by port.
+  using port_table = std::map<std::uint16_t, std::vector<any_socket*>>;
+
   std::size_t number = 0;
   std::string name;
   std::vector<address> addresses;  // besides loopback
-  // Sockets by port, connected ones included while the port is theirs alone.
-  std::map<std::uint16_t, std::vector<socket_file*>> ports;
+  // Of TCP, connected ones included while the port is theirs alone; of UDP.
+  port_table ports, datagram_ports;
   // Unix sockets by path; null: the file was left behind.
   std::map<std::string, socket_file*> paths;
   disk storage;
-  socket_file* sockets = nullptr;  // all of them: see socket_file::next_on_host()
+  any_socket* sockets = nullptr;  // all of them: see any_socket::next_on_host()
   bool is_up = true;
   clock::duration clock_ahead{};  // of the world's
   clock::duration sync_max = std::chrono::milliseconds(10);  // fsync(2) takes so long at most
@@ -54,6 +58,9 @@ class network {
   // The latency, and what `bytes` take on a link of limited bandwidth, after those before them.
   [[nodiscard]] clock::duration transit(const host& from, const host& to, std::size_t bytes,
                                         clock::time_point now, random_source& random);
+  // How long it is until the link has taken `bytes`, after those before them.
+  [[nodiscard]] clock::duration occupy(const host& from, const host& to, std::size_t bytes,
+                                       clock::time_point now);
 
   // Of TCP sockets that do not set theirs, in bytes.
   std::size_t send_buffer = 2'626'560;

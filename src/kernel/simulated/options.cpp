@@ -1,5 +1,5 @@
 // Socket options: those the library uses, and what socket(7), tcp(7) say about their values.
-#include "kernel/simulated/socket_file.hpp"
+#include "kernel/simulated/any_socket.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +11,6 @@ namespace iolite::simulated {
 namespace {
 
 constexpr int send_least = 4608, receive_least = 2304;
-constexpr int usual_unix = 212992;  // net.core.wmem_default
 constexpr int buffer_most = 212992;  // net.core.wmem_max, before it is doubled
 
 bool is_known(int level, int name) noexcept {
@@ -54,7 +53,7 @@ int give(int value, void* to, socklen_t* bytes) noexcept {
 
 }  // namespace
 
-int socket_file::set_option(int level, int name, const void* value, socklen_t bytes) {
+int any_socket::set_option(int level, int name, const void* value, socklen_t bytes) {
   if (level == SOL_SOCKET && name == SO_LINGER) {
     linger l;
     if (bytes < sizeof l) return -EINVAL;
@@ -63,6 +62,7 @@ int socket_file::set_option(int level, int name, const void* value, socklen_t by
     return 0;
   }
   if (is_unix() && level != SOL_SOCKET) return -EOPNOTSUPP;
+  if (type_ == SOCK_DGRAM && level == IPPROTO_TCP) return -ENOPROTOOPT;
   if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO)) {
     timeval t;
     if (bytes < sizeof t) return -EINVAL;
@@ -88,13 +88,13 @@ int socket_file::set_option(int level, int name, const void* value, socklen_t by
   return 0;
 }
 
-int socket_file::get_option(int level, int name, void* value, socklen_t* bytes) {
+int any_socket::get_option(int level, int name, void* value, socklen_t* bytes) {
   if (level == SOL_SOCKET) {
     switch (name) {
     case SO_ERROR: return give(take_error(), value, bytes);
-    case SO_TYPE: return give(SOCK_STREAM, value, bytes);
+    case SO_TYPE: return give(type_, value, bytes);
     case SO_DOMAIN: return give(domain_, value, bytes);
-    case SO_PROTOCOL: return give(is_unix() ? 0 : IPPROTO_TCP, value, bytes);
+    case SO_PROTOCOL: return give(protocol(), value, bytes);
     case SO_ACCEPTCONN: return give(is_listening() ? 1 : 0, value, bytes);
     case SO_LINGER: {
       const linger l{linger_seconds_ >= 0 ? 1 : 0, std::max(linger_seconds_, 0)};
@@ -107,6 +107,7 @@ int socket_file::get_option(int level, int name, void* value, socklen_t* bytes) 
     }
   }
   if (is_unix() && level != SOL_SOCKET) return -EOPNOTSUPP;
+  if (type_ == SOCK_DGRAM && level == IPPROTO_TCP) return -EOPNOTSUPP;
   if (!is_known(level, name)) return -ENOPROTOOPT;
   if (const auto it = options_.find({level, name}); it != options_.end()) {
     return give(it->second, value, bytes);
@@ -115,11 +116,10 @@ int socket_file::get_option(int level, int name, void* value, socklen_t* bytes) 
   return give(buffer ? static_cast<int>(buffer_bytes(name)) : 0, value, bytes);
 }
 
-std::size_t socket_file::buffer_bytes(int name) const {
+std::size_t any_socket::buffer_bytes(int name) const {
   const auto it = options_.find({SOL_SOCKET, name});
   if (it != options_.end()) return static_cast<std::size_t>(it->second);
-  if (is_unix()) return usual_unix;
-  return name == SO_SNDBUF ? world().net.send_buffer : world().net.receive_buffer;
+  return usual_buffer(name);
 }
 
 }  // namespace iolite::simulated

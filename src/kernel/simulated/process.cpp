@@ -1,11 +1,9 @@
-// See process.hpp: the calls on descriptors and sockets.
+// See process.hpp: which call is done where, and the calls on descriptors.
 #include "kernel/simulated/process.hpp"
 
 #include "kernel/simulated/epoll_set.hpp"
 #include "kernel/simulated/ring_file.hpp"
 #include "kernel/simulated/small_files.hpp"
-#include "kernel/simulated/socket_file.hpp"
-#include "kernel/simulated/wait.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -31,6 +29,8 @@ bool is_on_descriptor(call c) noexcept {
   case call::getsockopt:
   case call::recv:
   case call::send:
+  case call::recvfrom:
+  case call::sendto:
   case call::ioctl:
   case call::close:
   case call::read:
@@ -50,10 +50,6 @@ bool is_on_descriptor(call c) noexcept {
   case call::io_uring_register: return true;
   default: return false;
   }
-}
-
-std::span<std::byte> room(const call_args& a) noexcept {
-  return {a.as<std::byte*>(1), a.as<std::size_t>(2)};
 }
 
 }  // namespace
@@ -121,6 +117,8 @@ long process::perform(call c, const call_args& a) {
   case call::detach: return thread_call(c, a);
   case call::recv:
   case call::send:
+  case call::recvfrom:
+  case call::sendto:
   case call::read:
   case call::write: return transfer(c, a);
   case call::socket:
@@ -145,144 +143,6 @@ long process::perform(call c, const call_args& a) {
   case call::splice: return file_call(c, a);
   default: return descriptor_call(c, a);
   }
-}
-
-// --- sockets ---
-
-std::shared_ptr<socket_file> process::socket_at(int fd, int& error) const {
-  const auto f = files_.share(fd);
-  auto s = std::dynamic_pointer_cast<socket_file>(f);
-  error = !f ? -EBADF : !s ? -ENOTSOCK : 0;
-  return s;
-}
-
-long process::socket_call(call c, const call_args& a) {
-  const auto fd = a.as<int>(0);
-  if (c == call::socket) return new_socket(fd, a.as<int>(1), a.as<int>(2));
-  if (c == call::socketpair) return new_pair(fd, a.as<int>(1), a.as<int*>(3));
-  if (c == call::accept4) return accept(fd, a.as<sockaddr*>(1), a.as<socklen_t*>(2), a.as<int>(3));
-  if (c == call::connect) return connect(fd, a.as<const sockaddr*>(1), a.as<socklen_t>(2));
-  int error = 0;
-  const auto s = socket_at(fd, error);
-  if (!s) return error;
-  switch (c) {
-  case call::bind: {
-    address at;
-    const int r = read_address(a.as<const sockaddr*>(1), a.as<socklen_t>(2), s->local().family, at);
-    return r < 0 ? r : s->bind(at);
-  }
-  case call::listen: return s->listen(a.as<int>(1));
-  case call::shutdown: return s->shutdown(a.as<int>(1));
-  case call::getsockname:
-    return write_address(s->local(), a.as<sockaddr*>(1), a.as<socklen_t*>(2)), 0;
-  case call::getpeername:
-    if (!s->peer()) return -ENOTCONN;
-    return write_address(*s->peer(), a.as<sockaddr*>(1), a.as<socklen_t*>(2)), 0;
-  case call::setsockopt:
-    return s->set_option(a.as<int>(1), a.as<int>(2), a.as<const void*>(3), a.as<socklen_t>(4));
-  case call::getsockopt:
-    return s->get_option(a.as<int>(1), a.as<int>(2), a.as<void*>(3), a.as<socklen_t*>(4));
-  case call::ioctl:
-    if (a.as<unsigned long>(1) != FIONREAD) return -ENOTTY;
-    *a.as<int*>(2) = static_cast<int>(s->bytes_arrived());
-    return 0;
-  default: return -ENOSYS;
-  }
-}
-
-long process::new_socket(int domain, int type, int protocol) {
-  if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) return -EAFNOSUPPORT;
-  constexpr int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
-  if ((type & ~flags) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
-  if (protocol != 0 && (domain == AF_UNIX || protocol != 6)) return -EPROTONOSUPPORT;
-  if (const long r = refuse_memory(); r < 0) return r;
-  const auto s = std::make_shared<socket_file>(site_, domain);
-  if (type & SOCK_NONBLOCK) s->status_flags |= O_NONBLOCK;
-  return files_.add(s, (type & SOCK_CLOEXEC) != 0);
-}
-
-long process::new_pair(int domain, int type, int* two) {
-  if (domain != AF_UNIX) return -EOPNOTSUPP;
-  if ((type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM) return -ESOCKTNOSUPPORT;
-  if (!files_.has_room(2)) return -EMFILE;
-  if (const long r = refuse_memory(); r < 0) return r;
-  const std::array ends = {std::make_shared<socket_file>(site_, AF_UNIX),
-                           std::make_shared<socket_file>(site_, AF_UNIX)};
-  socket_file::join_unix(ends[0], ends[1]);
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (type & SOCK_NONBLOCK) ends[i]->status_flags |= O_NONBLOCK;
-    two[i] = files_.add(ends[i], (type & SOCK_CLOEXEC) != 0);
-  }
-  return 0;
-}
-
-long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
-  int error = 0;
-  const auto s = socket_at(fd, error);
-  if (!s) return error;
-  if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return -EINVAL;
-  if (!files_.has_room())
-    return -EMFILE;  // before the queue is touched: the connection stays there
-  std::shared_ptr<socket_file> child;
-  const bool waits = (s->status_flags & O_NONBLOCK) == 0;
-  const long r = until_ready(s, POLLIN, waits, [&]() -> long {
-    if (!s->is_listening()) return -EINVAL;
-    if ((s->readiness() & POLLIN) != 0) {
-      if (const long refused = refuse_memory(); refused < 0) return refused;
-    }
-    // One that nobody will miss was reset while it waited in the queue.
-    if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
-    child = s->accept();
-    return child ? 0 : -EAGAIN;
-  });
-  if (r < 0) return r;
-  if (flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
-  if (to && child->peer()) write_address(*child->peer(), to, bytes);
-  return files_.add(child, (flags & SOCK_CLOEXEC) != 0);
-}
-
-long process::connect(int fd, const sockaddr* to, socklen_t bytes) {
-  int error = 0;
-  const auto s = socket_at(fd, error);
-  if (!s) return error;
-  address at;
-  if (const int r = read_address(to, bytes, s->local().family, at); r < 0) return r;
-  const bool waits = (s->status_flags & O_NONBLOCK) == 0;
-  if (s->is_fresh()) {
-    if (const long refused = refuse_memory(); refused < 0) return refused;
-  }
-  const int r = s->connect(at);
-  if (!waits || (r != -EINPROGRESS && r != -EALREADY)) return r;
-  return until_ready(s, POLLOUT, true, [&]() -> long {
-    const int now = s->connect(at);
-    return now == -EALREADY ? -EAGAIN : now;
-  });
-}
-
-long process::refuse_memory() {
-  if (!wrong(fault_kind::no_memory)) return 0;
-  return site_.world.draws.extent().below(2) == 0 ? -ENOBUFS : -ENOMEM;
-}
-
-long process::transfer(call c, const call_args& a) {
-  const auto f = files_.share(a.as<int>(0));
-  if (!f) return -EBADF;
-  const bool in = c == call::recv || c == call::read;
-  const bool on_socket = c == call::recv || c == call::send;
-  auto* const s = dynamic_cast<socket_file*>(f.get());
-  if (on_socket && !s) return -ENOTSOCK;
-  const int flags = on_socket ? a.as<int>(3) : 0;
-  const bool waits = (f->status_flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
-  if (s && wrong(fault_kind::interrupt)) return -EINTR;
-  if (c == call::send) {
-    if (const long r = refuse_memory(); r < 0) return r;
-  }
-  const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
-    if (!in) return f->write(room(a));
-    return s ? s->receive(room(a), (flags & MSG_PEEK) != 0) : f->read(room(a));
-  });
-  if (r == -EPIPE && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
-  return r;
 }
 
 // --- descriptors, and the rest ---

@@ -16,7 +16,7 @@ struct thread_state;
 namespace iolite::simulated {
 
 class epoll_set;
-class socket_file;
+class any_socket;
 
 class process final : public kernel {
  public:
@@ -60,22 +60,23 @@ class process final : public kernel {
   static constexpr clock::duration clock_cost = std::chrono::nanoseconds(20);
 
   long perform(call c, const call_args& a);
-  long socket_call(call c, const call_args& a);
-  long transfer(call c, const call_args& a);
   long descriptor_call(call c, const call_args& a);
 
   // --- process.cpp ---
-  long new_socket(int domain, int type, int protocol);
-  long new_pair(int domain, int type, int* two);
   long new_pipe(int* two, int flags);
-  long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
-  long connect(int fd, const sockaddr* to, socklen_t bytes);
-  [[nodiscard]] std::shared_ptr<socket_file> socket_at(int fd, int& error) const;
   long control(int fd, int command, long argument);
   long own(file& f, int command, long argument);
   [[nodiscard]] rlim_t limit_of(int resource) const noexcept;
   long map(const call_args& a);
   long unmap(const call_args& a);
+  // --- socket_calls.cpp ---
+  long socket_call(call c, const call_args& a);
+  long transfer(call c, const call_args& a);
+  long new_socket(int domain, int type, int protocol);
+  long new_pair(int domain, int type, int* two);
+  long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);
+  long connect(int fd, const sockaddr* to, socklen_t bytes);
+  [[nodiscard]] std::shared_ptr<any_socket> socket_at(int fd, int& error) const;
   template <class Attempt>
   long until_ready(const std::shared_ptr<file>& f, short bits, bool wait, Attempt attempt);
 

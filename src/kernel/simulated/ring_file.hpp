@@ -16,7 +16,7 @@
 
 namespace iolite::simulated {
 
-class socket_file;
+class any_socket;
 
 class ring_file final : public file {
  public:
@@ -106,7 +106,7 @@ class ring_file final : public file {
   int accept(request& r, unsigned& flags);
   int connect(request& r);
   int receive(request& r, unsigned& flags);
-  int receive_into_group(request& r, socket_file& s, unsigned& flags);
+  int receive_into_group(request& r, any_socket& s, unsigned& flags);
   int send(request& r);
   int poll(request& r, unsigned& flags) const;
   int transfer(request& r);

@@ -1,7 +1,7 @@
 // See ring_file.hpp: what the requests do. Each may be attempted many times, and is done once, but
 // for multishot ones.
+#include "kernel/simulated/any_socket.hpp"
 #include "kernel/simulated/ring_file.hpp"
-#include "kernel/simulated/socket_file.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -109,9 +109,9 @@ int ring_file::at_once(const submission& asked) {
 }
 
 int ring_file::accept(request& r, unsigned& flags) {
-  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
-  if (!s->is_listening()) return -EINVAL;
+  if (const int bad = s->may_accept(); bad < 0) return bad;
   if ((s->readiness() & POLLIN) == 0) return -EAGAIN;
   if (!files_.has_room()) return -EMFILE;
   if (wrong(fault_kind::no_memory)) return -ENOMEM;
@@ -123,10 +123,11 @@ int ring_file::accept(request& r, unsigned& flags) {
 }
 
 int ring_file::connect(request& r) {
-  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
   address to;
   const auto* const at = reinterpret_cast<const sockaddr*>(r.asked.address);
+  if (leads_nowhere(at, static_cast<socklen_t>(r.asked.offset))) return s->disconnect();
   const int bad = read_address(at, static_cast<socklen_t>(r.asked.offset), s->local().family, to);
   if (bad < 0) return bad;
   if (s->is_fresh() && wrong(fault_kind::no_memory)) return -ENOBUFS;
@@ -139,21 +140,22 @@ int ring_file::connect(request& r) {
 }
 
 int ring_file::receive(request& r, unsigned& flags) {
-  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & (POLLIN | POLLERR | POLLHUP)) == 0) return -EAGAIN;
   // A signal has met the worker that does it.
   if (!is_multishot(r.asked) && wrong(fault_kind::interrupt)) return -EINTR;
   if (r.asked.has(IOSQE_BUFFER_SELECT)) return receive_into_group(r, *s, flags);
-  return static_cast<int>(s->receive(room_of(r.asked), (r.asked.call_flags & MSG_PEEK) != 0));
+  return static_cast<int>(
+      s->receive(room_of(r.asked), static_cast<int>(r.asked.call_flags), nullptr));
 }
 
-int ring_file::receive_into_group(request& r, socket_file& s, unsigned& flags) {
+int ring_file::receive_into_group(request& r, any_socket& s, unsigned& flags) {
   if (!has_buffer(r.asked)) return -ENOBUFS;
   buffers& group = buffers_.at(r.asked.buffer_group);
   const io_uring_buf& buffer = group.entries[group.head % group.count];
   const std::size_t most = r.asked.bytes == 0 ? buffer.len : std::min(r.asked.bytes, buffer.len);
-  const long n = s.receive({reinterpret_cast<std::byte*>(buffer.addr), most}, false);
+  const long n = s.receive({reinterpret_cast<std::byte*>(buffer.addr), most}, 0, nullptr);
   // At the end of a stream some kernels use a buffer up, and others do not.
   if (n > 0 || (n == 0 && world().random.below(2) == 0)) {
     flags = IORING_CQE_F_BUFFER | (unsigned{buffer.bid} << IORING_CQE_BUFFER_SHIFT);
@@ -164,14 +166,15 @@ int ring_file::receive_into_group(request& r, socket_file& s, unsigned& flags) {
 }
 
 int ring_file::send(request& r) {
-  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
-  return static_cast<int>(s->send(room_of(r.asked)));
+  if (const int bad = s->prepare_to_send(); bad < 0) return bad;
+  return static_cast<int>(s->send(room_of(r.asked), nullptr));
 }
 
 int ring_file::shut_down(const request& r) {
-  auto* const s = dynamic_cast<socket_file*>(r.on.get());
+  auto* const s = dynamic_cast<any_socket*>(r.on.get());
   return s ? s->shutdown(static_cast<int>(r.asked.bytes)) : -ENOTSOCK;
 }
 

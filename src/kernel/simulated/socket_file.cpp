@@ -3,22 +3,12 @@
 #include "kernel/simulated/socket_file.hpp"
 
 #include <algorithm>
-#include <netinet/in.h>
 
 namespace iolite::simulated {
 
-socket_file::socket_file(site& of, int domain) noexcept : file(of), domain_(domain) {
-  local_.family = domain;
-  status_flags = O_RDWR;
-  next_on_host_ = std::exchange(of.at.sockets, this);
-  if (next_on_host_) next_on_host_->previous_on_host_ = this;
-}
+socket_file::socket_file(site& of, int domain) noexcept : any_socket(of, domain, SOCK_STREAM) {}
 
-socket_file::~socket_file() {
-  leave_names();
-  if (next_on_host_) next_on_host_->previous_on_host_ = previous_on_host_;
-  (previous_on_host_ ? previous_on_host_->next_on_host_ : of().at.sockets) = next_on_host_;
-}
+socket_file::~socket_file() { leave_names(); }
 
 void socket_file::join_unix(const shared& a, const shared& b) {
   a->other_ = b;
@@ -66,10 +56,8 @@ std::string socket_file::describe() const {
 // --- names ---
 
 int socket_file::bind(const address& at) {
-  if (bound_) return -EINVAL;
-  if (is_unix()) return bind_path(at);
-  if (!of().at.owns(at)) return -EADDRNOTAVAIL;
-  return bind_port(at);
+  if (!is_unix()) return any_socket::bind(at);
+  return bound_ ? -EINVAL : bind_path(at);
 }
 
 int socket_file::bind_path(const address& at) {
@@ -82,64 +70,13 @@ int socket_file::bind_path(const address& at) {
   return 0;
 }
 
-int socket_file::bind_port(const address& at) {
-  address wanted = at;
-  if (at.port == 0) {
-    const int port = free_port(at);
-    if (port < 0) return port;
-    wanted.port = static_cast<std::uint16_t>(port);
-  } else if (port_taken(at)) {
-    return -EADDRINUSE;
-  }
-  local_ = wanted;
-  bound_ = true;
-  of().at.ports[local_.port].push_back(this);
-  return 0;
-}
-
-bool socket_file::port_taken(const address& at) const {
-  const auto option = [](const socket_file& s, int name) {
-    const auto it = s.options_.find({SOL_SOCKET, name});
-    return it != s.options_.end() && it->second != 0;
-  };
-  const auto it = of().at.ports.find(at.port);
-  if (it == of().at.ports.end()) return false;
-  return std::ranges::any_of(it->second, [&](const socket_file* s) {
-    const bool meet = s->domain_ == domain_ &&
-                      (s->local_.is_wildcard() || at.is_wildcard() || s->local_.same_ip(at));
-    if (!meet || s->stage_ == stage::connected) return false;
-    if (option(*s, SO_REUSEPORT) && option(*this, SO_REUSEPORT)) return false;
-    return !(option(*s, SO_REUSEADDR) && option(*this, SO_REUSEADDR) &&
-             s->stage_ != stage::listening);
-  });
-}
-
-// An ephemeral one. Tried at random, then in order: there may be few left.
-int socket_file::free_port(const address& at) {
-  const unsigned first = world().net.ports_first;
-  const unsigned many = world().net.ports_last - first + 1;
-  const auto begin = static_cast<unsigned>(world().random.below(many));
-  for (unsigned i = 0; i < many; ++i) {
-    address tried = at;
-    tried.port = static_cast<std::uint16_t>(first + (begin + i) % many);
-    if (!of().at.ports.contains(tried.port)) return tried.port;
-  }
-  return -EADDRINUSE;
-}
-
 void socket_file::leave_names() {
+  if (!is_unix()) return leave_ports();
   if (!std::exchange(bound_, false)) return;
-  if (is_unix()) {
-    const auto it = of().at.paths.find(local_.path);
-    if (it == of().at.paths.end() || it->second != this) return;
-    if (local_.path[0] == '\0') of().at.paths.erase(it);
-    else it->second = nullptr;  // the file stays until it is unlinked
-    return;
-  }
-  const auto it = of().at.ports.find(local_.port);
-  if (it == of().at.ports.end()) return;
-  std::erase(it->second, this);
-  if (it->second.empty()) of().at.ports.erase(it);
+  const auto it = of().at.paths.find(local_.path);
+  if (it == of().at.paths.end() || it->second != this) return;
+  if (local_.path[0] == '\0') of().at.paths.erase(it);
+  else it->second = nullptr;  // the file stays until it is unlinked
 }
 
 // --- listening and connecting ---
@@ -149,7 +86,7 @@ int socket_file::listen(int backlog) {
   if (is_unix() && !bound_) return -EINVAL;
   if (!bound_) {
     address any;
-    any.family = domain_;
+    any.family = domain();
     if (const int r = bind_port(any); r < 0) return r;
   }
   backlog_ = static_cast<std::size_t>(std::clamp(backlog, 0, 4096));
@@ -157,7 +94,7 @@ int socket_file::listen(int backlog) {
   return 0;
 }
 
-socket_file::shared socket_file::accept() {
+std::shared_ptr<any_socket> socket_file::accept() {
   if (accepted_.empty()) return nullptr;
   shared out = std::move(accepted_.front());
   accepted_.pop_front();
@@ -179,21 +116,11 @@ int socket_file::connect(const address& to) {
   }
   if (is_unix()) return connect_unix(to);
   if (to.port == 0) return -ECONNREFUSED;
-  peer_ = to;
-  if (to.is_wildcard()) {  // means this host: ip(7)
-    peer_.ip = {};
-    peer_.ip[domain_ == AF_INET ? 0 : 15] = domain_ == AF_INET ? 127 : 1;
-    if (domain_ == AF_INET) peer_.ip[3] = 1;
-  }
+  peer_ = meant_by(to);
   there_ = world().net.find(of().at, peer_);
   if (!bound_) {
     address from;
-    from.family = domain_;
-    const auto& mine = of().at.addresses;
-    const auto same = std::ranges::find(mine, domain_, &address::family);
-    if (there_ == &of().at) from.ip = peer_.ip;
-    else if (same == mine.end()) return -ENETUNREACH;
-    else from.ip = same->ip;
+    if (!choose_source(peer_, there_, from)) return -ENETUNREACH;
     if (const int r = bind_port(from); r < 0) return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
   }
   stage_ = stage::connecting;

@@ -4,18 +4,17 @@
 // receiver's window and the sender's buffer bound what is on its way (see transfer.cpp). Unix: what
 // is sent is at once in the peer's queue, and counts as the sender's until it is read.
 //
-// Not in it: datagrams, urgent data, passing descriptors, TIME_WAIT.
+// Not in it: urgent data, passing descriptors, TIME_WAIT.
 #pragma once
+#include "kernel/simulated/any_socket.hpp"
 #include "kernel/simulated/bytes.hpp"
-#include "kernel/simulated/file.hpp"
 
 #include <deque>
-#include <map>
 #include <utility>
 
 namespace iolite::simulated {
 
-class socket_file final : public file {
+class socket_file final : public any_socket {
  public:
   socket_file(site& of, int domain) noexcept;
   ~socket_file() override;
@@ -24,38 +23,27 @@ class socket_file final : public file {
 
   [[nodiscard]] short readiness() const override;
   [[nodiscard]] std::string describe() const override;
-  [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
-  [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   void closed() override;
-  // Its host has crashed.
-  void vanish();
-  [[nodiscard]] socket_file* next_on_host() const noexcept { return next_on_host_; }
-  long read(std::span<std::byte> into) override { return receive(into, false); }
-  long write(std::span<const std::byte> from) override { return send(from); }
+  void vanish() override;
+  long read(std::span<std::byte> into) override { return receive(into, 0, nullptr); }
+  long write(std::span<const std::byte> from) override { return send(from, nullptr); }
 
-  // --- socket_file.cpp: as the calls of these names; -EAGAIN where they would wait ---
-  int bind(const address& at);
-  int listen(int backlog);
-  int connect(const address& to);
-  // The next connection, not yet with a descriptor.
-  [[nodiscard]] std::shared_ptr<socket_file> accept();
-  [[nodiscard]] bool is_listening() const noexcept { return stage_ == stage::listening; }
-  [[nodiscard]] bool is_fresh() const noexcept { return stage_ == stage::fresh; }
-  int shutdown(int how);
-  [[nodiscard]] const address& local() const noexcept { return local_; }
-  [[nodiscard]] const address* peer() const noexcept {
+  // --- socket_file.cpp ---
+  int bind(const address& at) override;
+  int listen(int backlog) override;
+  int connect(const address& to) override;
+  [[nodiscard]] std::shared_ptr<any_socket> accept() override;
+  [[nodiscard]] int may_accept() const override { return stage_ == stage::listening ? 0 : -EINVAL; }
+  [[nodiscard]] bool is_fresh() const override { return stage_ == stage::fresh; }
+  int shutdown(int how) override;
+  [[nodiscard]] const address* peer() const override {
     return stage_ == stage::connected ? &peer_ : nullptr;
   }
 
-  // --- options.cpp ---
-  int set_option(int level, int name, const void* value, socklen_t bytes);
-  int get_option(int level, int name, void* value, socklen_t* bytes);
-  [[nodiscard]] std::size_t buffer_bytes(int name) const;  // SO_SNDBUF, SO_RCVBUF
-
   // --- transfer.cpp ---
-  [[nodiscard]] std::size_t bytes_arrived() const noexcept { return received_.size(); }
-  long receive(std::span<std::byte> into, bool peek);
-  long send(std::span<const std::byte> from);
+  [[nodiscard]] std::size_t bytes_arrived() const override { return received_.size(); }
+  long receive(std::span<std::byte> into, int flags, address* from) override;
+  long send(std::span<const std::byte> from, const address* to) override;
 
  private:
   enum class stage : std::uint8_t { fresh, listening, connecting, connected, failed };
@@ -69,16 +57,12 @@ class socket_file final : public file {
   // Between unix sockets, only after a send that found no room: unix_poll() in Linux tells nobody.
   bool tells_of_room() override { return !is_unix() || std::exchange(send_found_none_, false); }
   [[nodiscard]] shared self() { return std::static_pointer_cast<socket_file>(shared_from_this()); }
-  [[nodiscard]] bool is_unix() const noexcept { return domain_ == AF_UNIX; }
-  [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
-  [[nodiscard]] clock::duration a_little_later();  // after a fault
-  [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
+  // A connected one shares its port with the listener that it came from.
+  [[nodiscard]] bool guards_port() const override { return stage_ != stage::connected; }
+  [[nodiscard]] std::size_t usual_buffer(int name) const override;
 
   // --- socket_file.cpp ---
   int bind_path(const address& at);
-  int bind_port(const address& at);
-  [[nodiscard]] int free_port(const address& at);
-  [[nodiscard]] bool port_taken(const address& at) const;
   int connect_unix(const address& to);
   [[nodiscard]] bool queue_is_full() const noexcept {
     return accepted_.size() + opening_ > backlog_;
@@ -113,15 +97,9 @@ class socket_file final : public file {
   void keep();
   void let_go();
 
-  const int domain_;
-  socket_file *next_on_host_ = nullptr, *previous_on_host_ = nullptr;
   stage stage_ = stage::fresh;
-  address local_, peer_;
-  bool bound_ = false;
+  address peer_;
   bool untold_ = false;  // connected, and connect(2) has not said so yet
-  std::map<std::pair<int, int>, int> options_;  // by level and name
-  int linger_seconds_ = -1;  // -1: off
-  int error_ = 0;  // SO_ERROR
   mutable bool wants_room_ = false;  // somebody has seen that it is not writable
 
   // Listening.

@@ -11,7 +11,8 @@
 
 namespace iolite::simulated {
 
-// What can be made to go wrong, as the trace and the counters name it.
+// What can be made to go wrong, as the trace and the counters name it. New ones come last: faults
+// have numbers by which runs are repeated.
 enum class fault_kind : std::uint8_t {
   short_receive,
   short_send,
@@ -28,6 +29,9 @@ enum class fault_kind : std::uint8_t {
   disk_error,
   no_memory,
   planned,  // by the program that made the world
+  loss,
+  duplicate,
+  reorder,
 };
 inline constexpr std::array fault_names = {
     std::string_view("short_receive"),   std::string_view("short_send"),
@@ -37,7 +41,8 @@ inline constexpr std::array fault_names = {
     std::string_view("delay"),           std::string_view("stall"),
     std::string_view("signal_overflow"), std::string_view("short_file"),
     std::string_view("disk_error"),      std::string_view("no_memory"),
-    std::string_view("planned"),
+    std::string_view("planned"),         std::string_view("loss"),
+    std::string_view("duplicate"),       std::string_view("reorder"),
 };
 inline constexpr std::size_t fault_kinds = fault_names.size();
 

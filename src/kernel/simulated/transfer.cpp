@@ -19,15 +19,17 @@ constexpr int tries_max = 15;  // tcp_retries2
 
 // --- what the program does ---
 
-long socket_file::receive(std::span<std::byte> into, bool peek) {
+long socket_file::receive(std::span<std::byte> into, int flags, address* from) {
   if (stage_ == stage::connecting) return -EAGAIN;
   if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -EINVAL : -ENOTCONN;
+  // Of who has no name, and on TCP, nothing is told.
+  if (from && is_unix() && !peer_.path.empty()) *from = peer_;
   if (into.empty() && visible() > 0) return 0;
   if (visible() > 0) {
     // What is hidden comes a little later, as if the wire had been slower.
     if (wrong(fault_kind::again)) return hide(received_.size()), -EAGAIN;
     std::size_t n = std::min(into.size(), visible());
-    if (peek) return static_cast<long>(received_.peek(into.first(n)));
+    if ((flags & MSG_PEEK) != 0) return static_cast<long>(received_.peek(into.first(n)));
     if (n > 1 && wrong(fault_kind::short_receive)) {
       n = world().draws.extent().from_one_to(n - 1);
       hide(received_.size() - n);
@@ -42,7 +44,8 @@ long socket_file::receive(std::span<std::byte> into, bool peek) {
   return no_more_in_ || stage_ == stage::failed ? 0 : -EAGAIN;
 }
 
-long socket_file::send(std::span<const std::byte> from) {
+long socket_file::send(std::span<const std::byte> from, const address* to) {
+  if (to && is_unix()) return stage_ == stage::connected ? -EISCONN : -EOPNOTSUPP;
   if (stage_ == stage::connecting) return -EAGAIN;
   if (stage_ == stage::fresh || stage_ == stage::listening) return is_unix() ? -ENOTCONN : -EPIPE;
   if (is_unix() && no_more_out_) return -EPIPE;
@@ -69,6 +72,11 @@ long socket_file::send(std::span<const std::byte> from) {
   return static_cast<long>(n);
 }
 
+std::size_t socket_file::usual_buffer(int name) const {
+  if (is_unix()) return 212'992;  // net.core.wmem_default
+  return name == SO_SNDBUF ? world().net.send_buffer : world().net.receive_buffer;
+}
+
 std::size_t socket_file::held() const noexcept {
   if (!is_unix()) return unsent_.size() + unacknowledged_;
   const shared other = other_.lock();
@@ -81,10 +89,6 @@ bool socket_file::is_writable() const noexcept {
   if (choked_) return false;
   const std::size_t all = buffer_bytes(SO_SNDBUF);
   return is_unix() ? held() * 4 <= all : held() * 3 <= all * 2;
-}
-
-clock::duration socket_file::a_little_later() {
-  return world().draws.extent().between(std::chrono::microseconds(1), milliseconds(2));
 }
 
 void socket_file::hide(std::size_t bytes) {
