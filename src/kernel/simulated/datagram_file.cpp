@@ -107,11 +107,12 @@ long datagram_file::receive(std::span<std::byte> into, int flags, address* from)
 }
 
 long datagram_file::send(std::span<const std::byte> from, const address* to) {
-  if (!to && !peer_) return -EDESTADDRREQ;
+  datagram d;
+  if (to) d.to = meant_by(*to);
+  else if (peer_) d.to = *peer_;
+  else return -EDESTADDRREQ;
   if (to && to->port == 0) return -EINVAL;
   if (from.size() > (domain() == AF_INET ? bytes_max : bytes_max_6)) return -EMSGSIZE;
-  datagram d;
-  d.to = to ? meant_by(*to) : *peer_;
   host* there = nullptr;
   if (const int r = find_way(d.to, there, d.from); r < 0) return r;
   if (error_ != 0) return -take_error();
