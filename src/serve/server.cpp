@@ -234,8 +234,11 @@ void server::note_pause(const std::error_code& why) noexcept {
 // The one frame beside the handler's: what is kept here is kept for each connection.
 task<void> server::connection(stream s, connection_table::entry* known) {
   std::optional<connection_table::entry> own;
-  if (!known) own.emplace(connections_, s.native_handle()).runs_on(s.on());
-  s.set_owner(known ? known : &*own);
+  if (!known) {
+    known = &own.emplace(connections_, s.native_handle());
+    known->runs_on(s.on());
+  }
+  s.set_owner(known);
   s.set_idle_timeout(options_.idle_timeout);
   try {
     task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
