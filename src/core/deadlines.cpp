@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
+#include <memory>
 
 namespace iolite {
 
@@ -20,75 +22,97 @@ std::uint64_t deadlines::tick_of(clock::time_point t, bool round_up) noexcept {
 void deadlines::add(operation& op) noexcept {
   IOLITE_ASSERT(op.place == 0, "a deadline is armed once");
   ++size_;
-  put(op, tick_of(op.deadline, true));
+  put(op, std::max(tick_of(op.deadline, true), current_));
 }
 
 void deadlines::put(operation& op, std::uint64_t at) noexcept {
-  if (at <= current_) {
-    op.place = due_place;
-    due_.push(op);
-    return;
-  }
-  const auto highest = static_cast<unsigned>(63 - std::countl_zero(at ^ current_));
-  const unsigned level = std::min(highest / 6, levels - 1);
-  const auto slot = static_cast<unsigned>((at >> (6 * level)) & (slots - 1));
-  op.place = static_cast<std::uint16_t>(1 + level * slots + slot);
-  wheel_[level][slot].push(op);
-  used_[level] |= std::uint64_t{1} << slot;
+  const std::uint64_t differs = at ^ current_;
+  unsigned level = 0;
+  while (level + 1 < levels && differs >> below[level + 1] != 0) ++level;
+  const std::uint64_t slot = (at >> below[level]) & ((std::uint64_t{1} << bits[level]) - 1);
+  const unsigned lane = next_lane_++ & ((1U << lanes[level]) - 1);
+  const auto number = first[level] + static_cast<unsigned>(slot << lanes[level] | lane);
+  op.place = static_cast<std::uint16_t>(1 + number);
+  if (!in_use(number)) std::construct_at(&list_of(number));
+  list_of(number).push(op);
+  used_[number / 64] |= std::uint64_t{1} << (number % 64);
 }
 
 void deadlines::remove(operation& op) noexcept {
   if (op.place == 0) return;
-  --size_;
-  if (op.place == due_place) {
-    due_.remove(op);
-  } else {
-    const unsigned level = (op.place - 1U) / slots;
-    const unsigned slot = (op.place - 1U) % slots;
-    wheel_[level][slot].remove(op);
-    if (wheel_[level][slot].empty()) used_[level] &= ~(std::uint64_t{1} << slot);
-  }
+  const unsigned number = op.place - 1U;
   op.place = 0;
+  --size_;
+  list_of(number).remove(op);
+  if (list_of(number).empty()) leave(number);
 }
 
-unsigned deadlines::lowest_level() const noexcept {
+// The front of a list that is in use, and is not any more.
+operation* deadlines::leave(unsigned number) noexcept {
+  used_[number / 64] &= ~(std::uint64_t{1} << (number % 64));
+  return list_of(number).front();
+}
+
+deadlines::place deadlines::first_in_use() const noexcept {
+  unsigned word = 0;
+  while (word < used_.size() && used_[word] == 0) ++word;
+  if (word == used_.size()) return {levels, 0};
+  const unsigned number = word * 64 + static_cast<unsigned>(std::countr_zero(used_[word]));
   unsigned level = 0;
-  while (level < levels && used_[level] == 0) ++level;
-  return level;
+  while (number >= first[level + 1]) ++level;
+  return {level, (number - first[level]) >> lanes[level]};
 }
 
-// The tick at which the first slot in use of `level` begins.
-std::uint64_t deadlines::first_slot_start(unsigned level) const noexcept {
-  const auto slot = static_cast<std::uint64_t>(std::countr_zero(used_[level]));
-  const unsigned below = 6 * level;
-  const std::uint64_t above = (current_ >> (below + 6)) << (below + 6);
-  return above | (slot << below);
+// The tick at which a slot begins that lies ahead.
+std::uint64_t deadlines::start_of(place p) const noexcept {
+  const std::uint64_t above = (current_ >> below[p.level + 1]) << below[p.level + 1];
+  return above | (std::uint64_t{p.slot} << below[p.level]);
+}
+
+// Its operations go to the levels below.
+void deadlines::enter(place p) noexcept {
+  current_ = start_of(p);
+  const unsigned number = first[p.level] + (p.slot << lanes[p.level]);
+  std::array<operation*, lanes_max> heads{};
+  const unsigned n = 1U << lanes[p.level];
+  for (unsigned i = 0; i < n; ++i) heads[i] = in_use(number + i) ? leave(number + i) : nullptr;
+  for (bool any = true; any;) {
+    any = false;
+    for (unsigned i = 0; i < n; ++i) {
+      operation* const op = heads[i];
+      if (!op) continue;
+      any = true;
+      heads[i] = op->timer_next;
+      __builtin_prefetch(heads[i]);
+      put(*op, tick_of(op->deadline, true));
+    }
+  }
 }
 
 operation* deadlines::expired(clock::time_point now) noexcept {
   const std::uint64_t today = tick_of(now, false);
-  while (due_.empty()) {
-    const unsigned level = lowest_level();
-    if (level == levels || first_slot_start(level) > today) {
+  for (;;) {
+    const place p = first_in_use();
+    if (p.level == levels || start_of(p) > today) {
       current_ = std::max(current_, today);  // no slot in use lies between: levels stay right
       return nullptr;
     }
-    current_ = first_slot_start(level);
-    const auto slot = static_cast<unsigned>(std::countr_zero(used_[level]));
-    list entered = std::exchange(wheel_[level][slot], {});
-    used_[level] &= ~(std::uint64_t{1} << slot);
-    while (operation* op = entered.pop()) put(*op, tick_of(op->deadline, true));
+    if (p.level > 0) {
+      enter(p);
+      continue;
+    }
+    current_ = start_of(p);
+    operation* const op = list_of(p.slot).front();
+    remove(*op);
+    return op;
   }
-  operation* op = due_.front();
-  remove(*op);
-  return op;
 }
 
 clock::time_point deadlines::next() const noexcept {
-  if (!due_.empty()) return clock::time_point::min();
-  const unsigned level = lowest_level();
-  if (level == levels) return never;
-  const std::uint64_t start = first_slot_start(level);
+  const place p = first_in_use();
+  if (p.level == levels) return never;
+  const std::uint64_t start = start_of(p);
+  if (start <= current_) return clock::time_point::min();
   constexpr std::uint64_t last = static_cast<std::uint64_t>(clock::duration::max().count()) >> 16;
   if (start > last) return never;
   return clock::time_point(clock::duration(static_cast<std::int64_t>(start << 16)));

@@ -38,7 +38,7 @@ bool is_transient_accept_error(int error) noexcept {
 }  // namespace
 
 engine::engine(kernel& os)
-    : os_(os), process_(fork_count()), deadlines_(std::make_unique<deadlines>()) {}
+    : os_(os), process_(fork_count()), deadlines_(std::make_unique_for_overwrite<deadlines>()) {}
 
 engine::~engine() {
   IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
