@@ -161,6 +161,7 @@ class engine {
   bool spin(clock::time_point until) noexcept;
   [[nodiscard]] bool busy() const noexcept { return !ready_.empty() || !continuing_.empty(); }
   void check_owner() noexcept;
+  void claim() noexcept;
   void resume_ready() noexcept;
   void start_continuing() noexcept;
   void take_posted() noexcept;

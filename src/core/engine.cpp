@@ -59,9 +59,13 @@ buffer_pool* engine::buffers() noexcept {
 
 void engine::shut_down() noexcept { buffers_.reset(); }
 
-void engine::check_owner() noexcept {
+inline void engine::check_owner() noexcept {
   IOLITE_ASSERT(process_ == fork_count(),
                 "an engine does not survive fork(2): make a new one in the child");
+  if (current() != this) claim();
+}
+
+void engine::claim() noexcept {
   const void* const me = &state_of_thread();
   const void* owner = thread_.load(std::memory_order_relaxed);
   if (owner == me) return;
@@ -274,10 +278,12 @@ bool engine::spin(clock::time_point until) noexcept {
 }
 
 void engine::resume_ready() noexcept {
-  operation_queue batch = std::exchange(ready_, {});
-  while (operation* op = batch.pop()) {
+  operation* op = std::exchange(ready_, {}).front();
+  while (op) {
+    operation* const next = op->next;
     inline_left_ = inline_budget_;
     op->waiter.resume();
+    op = next;
   }
 }
 

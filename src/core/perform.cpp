@@ -63,30 +63,34 @@ int ready_once(kernel& os, const operation& op) noexcept {
   return static_cast<int>(from_poll_bits(p.revents, op.wanted));
 }
 
+// Apart from what every message goes through, which needs no room on the stack.
+[[gnu::noinline]] long perform_rare(kernel& os, const operation& op,
+                                    bool nonblocking_sockets) noexcept {
+  switch (op.kind) {
+  case op_kind::accept:
+    return os.accept4(op.fd, nullptr, nullptr,
+                      SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
+  case op_kind::connect: return connect_once(os, op);
+  case op_kind::send_file: return send_file_once(os, op);
+  case op_kind::read: return os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op));
+  case op_kind::write: return os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op));
+  case op_kind::sync: return os.fsync(op.fd);
+  case op_kind::ready: return ready_once(os, op);
+  default: detail::rule_broken("sleep and event are the engine's own");
+  }
+}
+
 }  // namespace
 
 int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_sockets) noexcept {
   const int flags = MSG_NOSIGNAL | (wait == wait_in_call::no ? MSG_DONTWAIT : 0);
-  for (;;) {
-    long n = 0;
-    switch (op.kind) {
-    case op_kind::accept:
-      n = os.accept4(op.fd, nullptr, nullptr,
-                     SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
-      break;
-    case op_kind::connect: n = connect_once(os, op); break;
-    case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
-    case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
-    case op_kind::send_file: n = send_file_once(os, op); break;
-    case op_kind::read: n = os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
-    case op_kind::write: n = os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
-    case op_kind::sync: n = os.fsync(op.fd); break;
-    case op_kind::ready: n = ready_once(os, op); break;
-    case op_kind::sleep:
-    case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
-    }
-    if (n != -EINTR) return static_cast<int>(n);
-  }
+  long n = 0;
+  do {
+    if (op.kind == op_kind::recv) n = os.recv(op.fd, op.data + op.moved, left_of(op), flags);
+    else if (op.kind == op_kind::send) n = os.send(op.fd, op.data + op.moved, left_of(op), flags);
+    else n = perform_rare(os, op, nonblocking_sockets);
+  } while (n == -EINTR);
+  return static_cast<int>(n);
 }
 
 int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
