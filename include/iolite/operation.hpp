@@ -37,6 +37,9 @@ enum class op_kind : std::uint8_t {
   event,
 };
 enum class op_state : std::uint8_t { idle, pending, done };
+// What a pending operation that is not with its facility waits for: a buffer of the pool; its next
+// start, in the next turn; or the engine's own time to hand it over.
+enum class op_queue : std::uint8_t { none, starved, continuing, held_back };
 
 // Where an `event` operation waits: an event, a channel, the offload pool. Any thread.
 struct event_source {
@@ -64,8 +67,7 @@ struct operation {
   bool gives_blocking : 1 = false;  // accept: the new socket blocks, whatever this engine needs
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
-  bool starved : 1 = false;  // waits for a buffer of the pool
-  bool continuing : 1 = false;  // will be started again, in the next turn
+  op_queue queue : 2 = op_queue::none;
   int fd = -1;
   int outcome = 0;  // once done: >= 0, or -errno
   std::uint16_t tag = 0;  // tells this start from earlier ones at the same address

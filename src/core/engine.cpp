@@ -133,7 +133,7 @@ bool engine::drive(operation& op, int& turns) noexcept {
 }
 
 void engine::continue_later(operation& op) noexcept {
-  op.continuing = true;
+  op.queue = op_queue::continuing;
   continuing_.push(op);
 }
 
@@ -144,7 +144,7 @@ bool engine::starves(operation& op, int result) noexcept {
   if (buffers_ && buffers_->available() > 0) {  // one came back meanwhile
     continue_later(op);
   } else {
-    op.starved = true;
+    op.queue = op_queue::starved;
     starved_.push(op);
   }
   return true;
@@ -189,13 +189,9 @@ void engine::cancel(operation& op) noexcept {
     if (source->forget(op)) finish(op, -ECANCELED);  // else a post is on its way
   } else if (op.kind == op_kind::sleep) {
     finish(op, -ECANCELED);
-  } else if (op.starved) {
-    op.starved = false;
-    starved_.remove(op);
-    finish(op, -ECANCELED);
-  } else if (op.continuing) {
-    op.continuing = false;
-    continuing_.remove(op);
+  } else if (op.queue == op_queue::starved || op.queue == op_queue::continuing) {
+    (op.queue == op_queue::starved ? starved_ : continuing_).remove(op);
+    op.queue = op_queue::none;
     finish(op, -ECANCELED);
   } else {
     do_cancel(op);
@@ -212,7 +208,7 @@ void engine::close(int fd) noexcept {
 void engine::buffer_returned() noexcept {
   operation* op = starved_.pop();
   if (!op) return;
-  op->starved = false;
+  op->queue = op_queue::none;
   continue_later(*op);
 }
 
@@ -291,7 +287,7 @@ void engine::start_continuing() noexcept {
   operation_queue batch = std::exchange(continuing_, {});
   while (operation* op = batch.front()) {
     batch.remove(*op);
-    op->continuing = false;
+    op->queue = op_queue::none;
     int turns = inline_budget_;
     if (drive(*op, turns)) complete(*op);
   }

@@ -1,15 +1,16 @@
 // io_uring(7): R. Stevens' fifth model, asynchronous I/O. The kernel does both phases.
 //
 // The idea: an operation's address is the user_data of its submission; one io_uring_enter(2) a turn
-// hands over what was started and brings what is done. Receives are single-shot, submitted when the
-// coroutine asks: by then its answer has gone out, and the next request has often arrived, so that
-// no poll is armed inside the kernel.
+// hands over what was started and brings what is done. Receives are single-shot, submitted after
+// the coroutine has asked, a part of them each turn: by then the next request has often arrived, so
+// that no poll is armed inside the kernel. See held_back.hpp.
 //
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/buffer_ring.hpp"
+#include "engines/held_back.hpp"
 #include "engines/ring.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
@@ -77,11 +78,16 @@ class io_uring_engine final : public engine {
       op.outcome = perform_on(*this, op, wait_in_call::no);
       if (op.outcome != -EAGAIN) return started::done;
     }
+    ++in_flight_;
+    if (op.kind == op_kind::recv) receives_.add(op);
+    else hand_over(op);
+    return started::pending;
+  }
+
+  void hand_over(const operation& op) noexcept {
     io_uring_sqe* sqe = take();
     fill(*sqe, op);
     sqe->user_data = tag_of(op);
-    ++in_flight_;
-    return started::pending;
   }
 
   // Every completion that may come has a place where it can be set aside: two for an operation, it
@@ -169,6 +175,7 @@ class io_uring_engine final : public engine {
   // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
   // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
+    if (receives_.remove(op)) hand_over(op);  // it takes what is there, as every other
     io_uring_sqe* sqe = take();
     sqe->opcode = IORING_OP_ASYNC_CANCEL;
     sqe->fd = -1;
@@ -188,12 +195,13 @@ class io_uring_engine final : public engine {
   void do_wait(clock::time_point until) noexcept override {
     if (!wake_armed_) arm_wake();
     enable();
+    for (std::size_t n = receives_.due(); n > 0; --n) hand_over(receives_.take());
     clock::duration left = clock::duration::zero();
     if (until != clock::time_point::min() && until != never) {
       left = std::max(until - now(), clock::duration::zero());
     }
-    const bool wait =
-        (until == never || left > clock::duration::zero()) && held_.empty() && !ring_.front();
+    const bool wait = (until == never || left > clock::duration::zero()) && receives_.empty() &&
+                      held_.empty() && !ring_.front();
     const timespec ts{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     check(ring_.enter(wait ? 1 : 0, until == never ? nullptr : &ts));
     reap();
@@ -298,6 +306,7 @@ class io_uring_engine final : public engine {
   wake_descriptor wake_;
   ring ring_;
   buffer_ring leased_;
+  held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
