@@ -39,11 +39,22 @@ struct child_task {
   static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
 };
 
+// Makes the records of a scope's children itself, and is told when one is over: serve() knows each
+// of its connections by it.
+struct child_keeper {
+  // The frame of `c` is gone. What it threw goes to join(), if it is left there.
+  virtual void over(child_task& c, std::exception_ptr& thrown) noexcept = 0;
+
+ protected:
+  ~child_keeper() = default;
+};
+
 class scope : private event_source {
  public:
   // On the engine that runs on this thread.
   scope();
-  explicit scope(engine& e) noexcept;
+  // `keeper`: of all its children, which start() gets then, and spawn() does not.
+  explicit scope(engine& e, child_keeper* keeper = nullptr) noexcept;
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
   // Stops the program if children are left: co_await join() first. Only an exception on its way may
@@ -54,6 +65,8 @@ class scope : private event_source {
   // std::system_error where it needs a thread and there is none to be had; the child is gone then,
   // and the others run on: catch it where there are any.
   void spawn(task<void> t);
+  // The same for a keeper's child, on this thread. If it throws, `record` is not taken.
+  void start(task<void> t, child_task& record);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
   void cancel() noexcept;
@@ -77,7 +90,7 @@ class scope : private event_source {
   class join_wait;
 
   task<void> wait_for_all();
-  void start_here(task<void> t);  // on this thread, whatever the engine
+  void start_here(task<void> t, child_task& record) noexcept;  // whatever the engine
   void start_thread(task<void> t);
   void child_ended(std::exception_ptr thrown) noexcept;
   bool forget(operation& op) noexcept override;
@@ -87,6 +100,7 @@ class scope : private event_source {
   [[nodiscard]] std::unique_lock<std::mutex> guard() const noexcept;
 
   engine& on_;
+  child_keeper* const keeper_;  // null: the records are its own
   const bool threaded_;  // its children are threads
   std::optional<task<void>> joining_;  // what the next join() gives
   child_task* children_ = nullptr;  // those on this thread, in the order they were started
@@ -120,7 +134,8 @@ T engine::run(task<T> t) {
   {
     set_root(&root);
     const rooted until_its_end{*this};
-    root.start_here(body::keep(std::move(t), value));
+    auto first = body::keep(std::move(t), value);
+    root.start_here(std::move(first), *new child_task(root));
     run();
   }
   root.rethrow();

@@ -55,7 +55,8 @@ engine& engine_here() noexcept {
 
 scope::scope() : scope(engine_here()) {}
 
-scope::scope(engine& e) noexcept : on_(e), threaded_(e.traits().blocking), next_(e.scopes_) {
+scope::scope(engine& e, child_keeper* keeper) noexcept
+    : on_(e), keeper_(keeper), threaded_(e.traits().blocking), next_(e.scopes_) {
   if (next_) next_->prev_ = this;
   e.scopes_ = this;
 }
@@ -74,20 +75,24 @@ scope::~scope() {
 void scope::spawn(task<void> t) {
   if (!joining_) joining_.emplace(wait_for_all());
   if (threaded_) start_thread(std::move(t));
-  else start_here(std::move(t));
+  else start_here(std::move(t), *new child_task(*this));
 }
 
-void scope::start_here(task<void> t) {
-  auto* const c = new child_task(*this);
-  c->prev = std::exchange(last_child_, c);
-  (c->prev ? c->prev->next : children_) = c;
+void scope::start(task<void> t, child_task& record) {
+  if (!joining_) joining_.emplace(wait_for_all());
+  start_here(std::move(t), record);
+}
+
+void scope::start_here(task<void> t, child_task& record) noexcept {
+  record.prev = std::exchange(last_child_, &record);
+  (record.prev ? record.prev->next : children_) = &record;
   {
     const auto hold = guard();
     ++live_;
   }
   on_.task_started();
   const auto frame = std::exchange(t.frame_, {});  // ends by itself: see end_child()
-  frame.promise().ctx = {&on_, c};
+  frame.promise().ctx = {&on_, &record};
   const engine::running_here here(on_);  // the first task starts before the loop does
   frame.resume();
 }
@@ -95,10 +100,12 @@ void scope::start_here(task<void> t) {
 void detail::end_child(std::coroutine_handle<> frame, context c,
                        std::exception_ptr thrown) noexcept {
   frame.destroy();  // before join() returns
-  const std::unique_ptr<child_task> own(c.in);
+  child_task* const own = c.in;
   scope& of = own->of;
   (own->prev ? own->prev->next : of.children_) = own->next;
   (own->next ? own->next->prev : of.last_child_) = own->prev;
+  if (of.keeper_) of.keeper_->over(*own, thrown);
+  else delete own;
   of.on_.task_ended();
   of.child_ended(std::move(thrown));
 }

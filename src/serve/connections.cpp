@@ -3,6 +3,9 @@
 
 #include "serve/signals.hpp"
 
+#include <memory>
+#include <optional>
+#include <sys/socket.h>
 #include <utility>
 
 namespace iolite {
@@ -20,10 +23,7 @@ connection_table::entry::~entry() {
   const std::lock_guard hold(table_.lock_);
   (prev_ ? prev_->next_ : table_.first_) = next_;
   if (next_) next_->prev_ = prev_;
-  --table_.live_;
-  ++table_.ended_;
-  table_.changed_.wake_all();
-  if (table_.live_ == 0) table_.emptied_.wake_all();
+  table_.one_less();
 }
 
 void connection_table::entry::closing(int) noexcept {
@@ -32,7 +32,7 @@ void connection_table::entry::closing(int) noexcept {
 }
 
 bool connection_table::entry::ending() const noexcept {
-  return table_.draining_.load(std::memory_order_relaxed) || stop_signals::connection_ends();
+  return table_.draining() || stop_signals::connection_ends();
 }
 
 void connection_table::entry::runs_on(engine* e, bool alone) noexcept {
@@ -52,11 +52,31 @@ void connection_table::drain() noexcept {
 
 unsigned connection_table::cut() noexcept {
   const std::lock_guard hold(lock_);
+  unsigned entries = 0;
   for (const entry* e = first_; e; e = e->next_) {
+    ++entries;
     if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RDWR);
     if (e->on_ && e->alone_) e->on_->request_cancel();
   }
-  return std::exchange(cut_, true) ? 0 : live_;
+  return std::exchange(cut_, true) ? 0 : entries;
+}
+
+void connection_table::came() noexcept {
+  const std::lock_guard hold(lock_);
+  ++live_;
+}
+
+void connection_table::went() noexcept {
+  const std::lock_guard hold(lock_);
+  one_less();
+}
+
+// With the lock held.
+void connection_table::one_less() noexcept {
+  --live_;
+  ++ended_;
+  changed_.wake_all();
+  if (live_ == 0) emptied_.wake_all();
 }
 
 bool connection_table::full() const noexcept {
@@ -67,6 +87,68 @@ bool connection_table::full() const noexcept {
 std::uint64_t connection_table::ended() const noexcept {
   const std::lock_guard hold(lock_);
   return ended_;
+}
+
+// --- those of a loop ---
+
+// All that is kept for a connection beside its handler's frame.
+class loop_connections::connection final : public child_task, public detail::stream_owner {
+ public:
+  connection(loop_connections& all, int descriptor) noexcept
+      : child_task(all.handlers_), fd(descriptor), all_(all) {
+    all_.table_.came();
+  }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  ~connection() { all_.table_.went(); }
+
+  void closing(int /*fd*/) noexcept override { fd = -1; }
+  [[nodiscard]] bool ending() const noexcept override {
+    return all_.table_.draining() || stop_signals::connection_ends();
+  }
+
+  int fd;  // -1 once it is closed
+
+ private:
+  loop_connections& all_;
+};
+
+void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s) {
+  auto record = std::make_unique<connection>(*this, s.native_handle());
+  if (table_.draining()) on_.os().shutdown(record->fd, SHUT_RD);
+  s.set_owner(record.get());
+  std::optional<task<void>> handled;
+  try {
+    handled.emplace(handle(std::move(s)));
+  } catch (...) {
+    return failed_(std::current_exception());
+  }
+  handlers_.start(std::move(*handled), *record);
+  static_cast<void>(record.release());  // over by now, maybe
+}
+
+void loop_connections::over(child_task& c, std::exception_ptr& thrown) noexcept {
+  if (thrown) failed_(std::exchange(thrown, nullptr));
+  delete static_cast<connection*>(&c);
+}
+
+void loop_connections::drain() noexcept {
+  shut_down(SHUT_RD);
+  on_.wake();  // signal-driven I/O is not told of what this process does itself
+}
+
+unsigned loop_connections::cut() noexcept {
+  const int live = handlers_.live();
+  shut_down(SHUT_RDWR);
+  handlers_.cancel();
+  return static_cast<unsigned>(live);
+}
+
+void loop_connections::shut_down(int how) noexcept {
+  for (const child_task* c = handlers_.first_child(); c; c = c->next) {
+    const int fd = static_cast<const connection*>(c)->fd;
+    if (fd >= 0) on_.os().shutdown(fd, how);
+  }
 }
 
 }  // namespace iolite
