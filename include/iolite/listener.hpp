@@ -61,7 +61,7 @@ class accept_operation : public awaitable_operation {
   explicit accept_operation(listener& from) noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin_on_listener(h, h.promise().ctx);
+    return begin_on_listener(h, h.promise().ctx());
   }
   result<stream> await_resume() noexcept;
 

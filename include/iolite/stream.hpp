@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -27,6 +28,9 @@ struct stream_owner {
   // What has arrived is still received, then the stream is at its end.
   [[nodiscard]] virtual bool ending() const noexcept = 0;
 
+  static constexpr std::uint32_t unlimited = ~std::uint32_t{0};
+  std::uint32_t receivable = unlimited;  // bytes, once it is ending
+
  protected:
   ~stream_owner() = default;
 };
@@ -35,7 +39,7 @@ class stream_operation : public awaitable_operation {
  public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin_on_stream(h, h.promise().ctx);
+    return begin_on_stream(h, h.promise().ctx());
   }
 
  protected:
@@ -147,8 +151,9 @@ class stream {
   [[nodiscard]] endpoint local() const noexcept;
   [[nodiscard]] endpoint peer() const noexcept;
 
-  // Each receive and send that has no deadline of its own gets this one; zero: none.
-  void set_idle_timeout(clock::duration limit) noexcept { idle_ = limit; }
+  // Each receive and send that has no deadline of its own gets this one, in whole milliseconds;
+  // zero, or more than 49 days: none.
+  void set_idle_timeout(clock::duration limit) noexcept;
   // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not
   // to.
   result<void> set_nodelay(bool on) noexcept;
@@ -168,17 +173,16 @@ class stream {
   result<void> set_option(int level, int name, int value) noexcept;
 
   engine* engine_ = nullptr;
-  int fd_ = -1;
-  bool tcp_ = false;
-  clock::duration idle_ = clock::duration::zero();
   detail::stream_operation* receiving_ = nullptr;  // pending, or null
   detail::stream_operation* sending_ = nullptr;
   detail::stream_owner* owner_ = nullptr;
+  int fd_ = -1;
+  std::uint32_t idle_ms_ = 0;
+  bool tcp_ = false;
   // A send has met a reset, and the next receive is to tell it: the kernel tells it once only, and
   // then gives the end of a stream that was cut. The two may be on two threads: see scope.hpp.
   std::atomic<bool> cut_ = false;
-  static constexpr std::size_t unlimited = ~std::size_t{0};
-  std::size_t receivable_ = unlimited;  // bytes, once its owner ends it
 };
+static_assert(sizeof(stream) <= 48);
 
 }  // namespace iolite

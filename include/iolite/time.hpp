@@ -19,8 +19,8 @@ class sleep_operation : public awaitable_operation {
   explicit sleep_operation(clock::duration length) noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    set_deadline(h.promise().ctx);
-    return begin(h, h.promise().ctx);
+    set_deadline(h.promise().ctx());
+    return begin(h, h.promise().ctx());
   }
   // An error only when cancelled.
   result<void> await_resume() noexcept;
@@ -60,7 +60,7 @@ class bounded {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-      op.deadline = deadline_on(h.promise().ctx, limit);
+      op.deadline = deadline_on(h.promise().ctx(), limit);
       return op.await_suspend(h);
     }
     decltype(auto) await_resume() { return op.await_resume(); }

@@ -275,7 +275,6 @@ class readiness_engine final : public engine {
   }
 
   void do_wake() noexcept override { wake_.signal(); }
-
   slot& at(int fd) noexcept { return slots_[fd]; }
 
   const std::unique_ptr<poller> poller_;

@@ -45,8 +45,8 @@ bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
     moved = 0;
     return false;
   }
-  if (stream_->idle_ > clock::duration::zero() && deadline == never) {
-    deadline = deadline_after(c.on->now(), stream_->idle_);
+  if (stream_->idle_ms_ > 0 && deadline == never) {
+    deadline = deadline_after(c.on->now(), std::chrono::milliseconds(stream_->idle_ms_));
   }
   seat() = this;
   return begin(h, c);
@@ -65,8 +65,10 @@ int detail::stream_operation::end_on_stream() noexcept {
   if (stream_ && seat() == this) {
     seat() = nullptr;
     heed_reset();
-    if (kind == op_kind::recv && stream_->receivable_ != stream::unlimited)
-      stream_->receivable_ -= std::min(stream_->receivable_, moved);
+    if (auto* const o = stream_->owner_;
+        o && kind == op_kind::recv && o->receivable != stream_owner::unlimited) {
+      o->receivable -= static_cast<std::uint32_t>(std::min<std::size_t>(o->receivable, moved));
+    }
   }
   return end();
 }
@@ -102,13 +104,14 @@ result<std::size_t> send_operation::await_resume() noexcept {
 // the rest of what a recv_all() has begun.
 bool stream::at_end_for(detail::stream_operation& receive) noexcept {
   if (!owner_ || fd_ < 0 || !owner_->ending()) return false;
-  if (receivable_ == unlimited) {
+  std::uint32_t& receivable = owner_->receivable;
+  if (receivable == detail::stream_owner::unlimited) {
     int arrived = 0;
     if (engine_->os().bytes_arrived(fd_, &arrived) < 0) return false;
-    receivable_ = static_cast<std::size_t>(arrived);
+    receivable = static_cast<std::uint32_t>(arrived);
   }
-  if (!receive.all) receive.size = std::min(receive.size, receivable_);
-  return receivable_ == 0;
+  if (!receive.all) receive.size = std::min<std::size_t>(receive.size, receivable);
+  return receivable == 0;
 }
 
 // --- connecting ---
@@ -217,13 +220,18 @@ void stream::take(stream& other) noexcept {
   engine_ = other.engine_;
   fd_ = std::exchange(other.fd_, -1);
   tcp_ = other.tcp_;
-  idle_ = other.idle_;
+  idle_ms_ = other.idle_ms_;
   owner_ = std::exchange(other.owner_, nullptr);
-  receivable_ = std::exchange(other.receivable_, unlimited);
   cut_ = other.cut_.exchange(false);
 }
 
 // --- addresses and options ---
+
+void stream::set_idle_timeout(clock::duration limit) noexcept {
+  using std::chrono::milliseconds;
+  const bool any = limit > clock::duration::zero() && limit < milliseconds(UINT32_MAX);
+  idle_ms_ = any ? static_cast<std::uint32_t>(std::chrono::ceil<milliseconds>(limit).count()) : 0;
+}
 
 endpoint stream::local() const noexcept {
   sockaddr_storage a{};

@@ -127,10 +127,7 @@ void loop_connections::start(const std::function<task<void>(stream)>& handle, st
   static_cast<void>(record.release());  // over by now, maybe
 }
 
-void loop_connections::over(child_task& c, std::exception_ptr& thrown) noexcept {
-  if (thrown) failed_(std::exchange(thrown, nullptr));
-  delete static_cast<connection*>(&c);
-}
+void loop_connections::over(child_task& c) noexcept { delete static_cast<connection*>(&c); }
 
 void loop_connections::drain() noexcept {
   shut_down(SHUT_RD);

@@ -103,7 +103,8 @@ class loop_connections final : private child_keeper {
 
  private:
   class connection;
-  void over(child_task& c, std::exception_ptr& thrown) noexcept override;
+  void threw(const std::exception_ptr& thrown) noexcept override { failed_(thrown); }
+  void over(child_task& c) noexcept override;
   void shut_down(int how) noexcept;
 
   engine& on_;
