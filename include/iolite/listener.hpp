@@ -69,6 +69,7 @@ class accept_operation : public awaitable_operation {
   bool begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept;
   friend class listener;
   listener* from_;  // null once the listener is closed
+  engine* engine_;
   bool tcp_ = false;
 };
 

@@ -21,37 +21,74 @@ class stream;
 
 namespace detail {
 
-// Whose connection it is: serve() keeps count of them, and ends them.
-struct stream_owner {
-  // The descriptor is about to be closed.
-  virtual void closing(int fd) noexcept = 0;
-  // What has arrived is still received, then the stream is at its end.
+struct stream_owner;
+
+// Whose connections they are: serve() keeps count of them, and ends them.
+struct stream_home {
+  // The descriptor of one of them is about to be closed.
+  virtual void closing(stream_owner& s) noexcept = 0;
+  // What has arrived is still received, then the streams are at their end.
   [[nodiscard]] virtual bool ending() const noexcept = 0;
 
-  static constexpr std::uint32_t unlimited = ~std::uint32_t{0};
-  std::uint32_t receivable = unlimited;  // bytes, once it is ending
-
  protected:
-  ~stream_owner() = default;
+  ~stream_home() = default;
 };
 
-class stream_operation : public awaitable_operation {
+// What is kept of one of them.
+struct stream_owner {
+  static constexpr std::uint32_t unlimited = ~std::uint32_t{0};
+
+  stream_home& home;
+  int fd;  // -1 once it is closed
+  std::uint32_t receivable = unlimited;  // bytes, once it is ending
+};
+
+// What is asked of a stream.
+struct stream_wish {
+  op_kind kind;
+  std::byte* data;
+  std::size_t size;  // bytes
+  bool picks_buffer = false;
+};
+
+// What recv(), send_all() and the others give: awaited, it is the operation of the task's record,
+// so that little of it is in the frame. Of those that are pending at a time there is one a task.
+class stream_operation {
  public:
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin_on_stream(h, h.promise().ctx());
+  clock::time_point deadline = never;
+
+  stream_operation(const stream_operation&) = delete;
+  stream_operation& operator=(const stream_operation&) = delete;
+  ~stream_operation() {
+    if (is(waiting)) check_over();
   }
+  // As engine::cancel(): asks for an early end, of the next wait where none has begun.
+  void cancel() noexcept;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
 
  protected:
-  stream_operation(stream& s, op_kind kind, std::byte* data, std::size_t size, bool all) noexcept;
-  bool begin_on_stream(std::coroutine_handle<> h, const context& c) noexcept;
-  int end_on_stream() noexcept;
+  // `whole`: complete only once all bytes have moved.
+  explicit stream_operation(stream& s, bool whole = false) noexcept
+      : at_(reinterpret_cast<std::uintptr_t>(&s) | (whole ? all : 0)) {}
+  // True: suspend, the engine resumes `h`.
+  bool begin(std::coroutine_handle<> h, const context& c, const stream_wish& w) noexcept;
+  // The task, whose `own` says how it ended until something else is awaited.
+  const child_task& end() noexcept;
 
  private:
-  friend class iolite::stream;
-  stream_operation*& seat() const noexcept;
-  void heed_reset() noexcept;
-  stream* stream_;  // null once the stream is closed
+  // Kept below the address.
+  static constexpr std::uintptr_t waiting = 1;
+  static constexpr std::uintptr_t cancelled = 2;
+  static constexpr std::uintptr_t all = 4;
+  static constexpr std::uintptr_t flags = 7;
+  [[nodiscard]] bool is(std::uintptr_t flag) const noexcept { return (at_ & flag) != 0; }
+  template <class T>
+  [[nodiscard]] T* at() const noexcept {
+    return reinterpret_cast<T*>(at_ & ~flags);
+  }
+  void check_over() const noexcept;
+
+  std::uintptr_t at_;  // the stream; while it waits, the child_task
 };
 
 }  // namespace detail
@@ -59,34 +96,59 @@ class stream_operation : public awaitable_operation {
 class recv_operation : public detail::stream_operation {
  public:
   explicit recv_operation(stream& s, std::span<std::byte> into) noexcept
-      : stream_operation(s, op_kind::recv, into.data(), into.size(), false) {}
+      : stream_operation(s), into_(into) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, into_.data(), into_.size()});
+  }
   result<std::size_t> await_resume() noexcept;
+
+ private:
+  std::span<std::byte> into_;
 };
 
 class recv_all_operation : public detail::stream_operation {
  public:
   explicit recv_all_operation(stream& s, std::span<std::byte> into) noexcept
-      : stream_operation(s, op_kind::recv, into.data(), into.size(), true) {}
+      : stream_operation(s, true), into_(into) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, into_.data(), into_.size()});
+  }
   // On an error the first `moved` bytes of the buffer have been received all the same.
   result<void> await_resume() noexcept;
+  std::size_t moved = 0;
+
+ private:
+  std::span<std::byte> into_;
 };
 
 class recv_lease_operation : public detail::stream_operation {
  public:
-  explicit recv_lease_operation(stream& s) noexcept
-      : stream_operation(s, op_kind::recv, nullptr, buffer_pool::buffer_bytes, false) {
-    picks_buffer = true;
+  explicit recv_lease_operation(stream& s) noexcept : stream_operation(s) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, nullptr, buffer_pool::buffer_bytes, true});
   }
   result<lease> await_resume() noexcept;
 };
+static_assert(sizeof(recv_lease_operation) <= 16);
 
 class send_operation : public detail::stream_operation {
  public:
   explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
-      : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(),
-                         whole) {}
+      : stream_operation(s, whole), from_(from) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    auto* const data = const_cast<std::byte*>(from_.data());
+    return begin(h, h.promise().ctx(), {op_kind::send, data, from_.size()});
+  }
   result<std::size_t> await_resume() noexcept;
+
+ private:
+  std::span<const std::byte> from_;
 };
+static_assert(sizeof(send_operation) <= 32);
 
 class stream {
  public:
@@ -169,12 +231,17 @@ class stream {
  private:
   friend class detail::stream_operation;
   void take(stream& other) noexcept;
-  bool at_end_for(detail::stream_operation& receive) noexcept;
+  bool at_end_for(operation& receive) noexcept;
+  [[nodiscard]] operation*& seat(op_kind kind) noexcept {
+    return kind == op_kind::recv ? receiving_ : sending_;
+  }
+  void take_leave(operation& op) noexcept;
+  void heed_reset(operation& op) noexcept;
   result<void> set_option(int level, int name, int value) noexcept;
 
   engine* engine_ = nullptr;
-  detail::stream_operation* receiving_ = nullptr;  // pending, or null
-  detail::stream_operation* sending_ = nullptr;
+  operation* receiving_ = nullptr;  // pending, or null
+  operation* sending_ = nullptr;
   detail::stream_owner* owner_ = nullptr;
   int fd_ = -1;
   std::uint32_t idle_ms_ = 0;

@@ -10,8 +10,8 @@
 // A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame:
 // pass what it needs as parameters.
 #pragma once
+#include "iolite/awaitable.hpp"
 #include "iolite/frame_memory.hpp"
-#include "iolite/operation.hpp"
 
 #include <coroutine>
 #include <cstddef>
@@ -24,39 +24,8 @@
 
 namespace iolite {
 
-class scope;
 template <class T = void>
 class task;
-
-// What a coroutine inherits from the one that awaits it.
-struct context {
-  engine* on = nullptr;
-  child_task* in = nullptr;  // which of its scope's children they are both part of
-};
-
-namespace detail {
-
-// What tasks see of the scope that has started them.
-struct scope_state {
-  engine& on;
-  bool cancel_asked = false;
-};
-
-}  // namespace detail
-
-// A task that a scope has started on its own thread, with all that this one awaits: it waits in one
-// operation at a time.
-struct child_task {
-  detail::scope_state& of;
-  operation* waits_in = nullptr;
-  child_task* next = nullptr;  // of the scope's
-  child_task* prev = nullptr;
-
-  explicit child_task(scope& s) noexcept;
-  void enter(operation& op) noexcept;
-  static void* operator new(std::size_t bytes) { return detail::take_frame(bytes); }
-  static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
-};
 
 namespace detail {
 
@@ -199,34 +168,5 @@ task<T> detail::promise<T>::get_return_object() noexcept {
 inline task<void> detail::promise<void>::get_return_object() noexcept {
   return task<void>(std::coroutine_handle<promise>::from_promise(*this));
 }
-
-// An operation that can be awaited: the base of what recv(), sleep() and the others return. Derived
-// classes add await_resume(), which turns `outcome` into what the caller gets.
-class awaitable_operation : public operation {
- public:
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin(h, h.promise().ctx());
-  }
-
- protected:
-  // Joins the scope and starts; true: suspend, the engine resumes `h`.
-  bool begin(std::coroutine_handle<> h, const context& c) noexcept;
-  // Leaves the scope; gives `outcome`.
-  int end() noexcept;
-};
-
-// co_await here() gives the context: the engine and the scope the coroutine runs in.
-struct here {
-  context c;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    c = h.promise().ctx();
-    return false;
-  }
-  [[nodiscard]] context await_resume() const noexcept { return c; }
-};
 
 }  // namespace iolite

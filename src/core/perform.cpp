@@ -20,7 +20,9 @@ std::size_t left_of(const operation& op) noexcept {
 }
 
 // Where in the file it goes on.
-off_t place_of(const operation& op) noexcept { return static_cast<off_t>(op.offset + op.moved); }
+off_t place_of(const operation& op, std::uint64_t begin) noexcept {
+  return static_cast<off_t>(begin + op.moved);
+}
 
 // connect(2) says how a connect in progress went when it is called again: EALREADY while it goes
 // on, EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
@@ -43,7 +45,7 @@ long send_file_once(kernel& os, const operation& op) noexcept {
   sigaddset(&pipe_signal, SIGPIPE);
   if (const int r = os.sigprocmask(SIG_BLOCK, &pipe_signal, &mask); r < 0) return r;
   const auto& from = *reinterpret_cast<const file_source*>(op.data);
-  off_t at = place_of(op);
+  off_t at = place_of(op, from.at);
   const long n = from.pipe
                      ? os.splice(from.fd, nullptr, op.fd, nullptr, left_of(op), SPLICE_F_NONBLOCK)
                      : os.sendfile(op.fd, from.fd, &at, left_of(op));
@@ -78,8 +80,12 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
     case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
     case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
     case op_kind::send_file: n = send_file_once(os, op); break;
-    case op_kind::read: n = os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
-    case op_kind::write: n = os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
+    case op_kind::read:
+      n = os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
+      break;
+    case op_kind::write:
+      n = os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
+      break;
     case op_kind::sync: n = os.fsync(op.fd); break;
     case op_kind::ready: n = ready_once(os, op); break;
     case op_kind::sleep:

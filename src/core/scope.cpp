@@ -14,9 +14,9 @@ struct scope::child_thread {
 };
 
 void child_task::enter(operation& op) noexcept {
-  IOLITE_ASSERT(!waits_in, "a task waits in one operation at a time");
-  waits_in = &op;
-  op.of = this;
+  IOLITE_ASSERT(!waits_in(), "a task waits in one operation at a time");
+  if (&op == &own) own.state = op_state::done;  // until it starts
+  else own.next = &op;
   if (of.cancel_asked) op.cancel_requested = true;
 }
 
@@ -149,8 +149,8 @@ void scope::child_ended() noexcept {
 
 void scope::cancel() noexcept {
   cancel_asked = true;
-  for (const child_task* c = children_; c; c = c->next) {
-    if (c->waits_in) on.cancel(*c->waits_in);
+  for (child_task* c = children_; c; c = c->next) {
+    if (operation* const op = c->waits_in()) on.cancel(*op);
   }
   const auto hold = guard();
   for (const auto& each : threads_) each->on->request_cancel();

@@ -10,13 +10,14 @@
 
 namespace iolite {
 
-connection_table::entry::entry(connection_table& table, int fd) noexcept : table_(table), fd_(fd) {
+connection_table::entry::entry(connection_table& table, int number) noexcept
+    : stream_owner{table, number}, table_(table) {
   const std::lock_guard hold(table_.lock_);
   next_ = table_.first_;
   if (next_) next_->prev_ = this;
   table_.first_ = this;
   ++table_.live_;
-  if (table_.draining_ && fd_ >= 0) table_.os_.shutdown(fd_, SHUT_RD);
+  if (table_.draining_ && fd >= 0) table_.os_.shutdown(fd, SHUT_RD);
 }
 
 connection_table::entry::~entry() {
@@ -26,13 +27,13 @@ connection_table::entry::~entry() {
   table_.one_less();
 }
 
-void connection_table::entry::closing(int) noexcept {
-  const std::lock_guard hold(table_.lock_);
-  fd_ = -1;
+void connection_table::closing(detail::stream_owner& s) noexcept {
+  const std::lock_guard hold(lock_);
+  s.fd = -1;
 }
 
-bool connection_table::entry::ending() const noexcept {
-  return table_.draining() || stop_signals::connection_ends();
+bool connection_table::ending() const noexcept {
+  return draining() || stop_signals::connection_ends();
 }
 
 void connection_table::entry::runs_on(engine* e, bool alone) noexcept {
@@ -45,7 +46,7 @@ void connection_table::drain() noexcept {
   const std::lock_guard hold(lock_);
   draining_ = true;
   for (const entry* e = first_; e; e = e->next_) {
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RD);
+    if (e->fd >= 0) os_.shutdown(e->fd, SHUT_RD);
     if (e->on_) e->on_->wake();  // signal-driven I/O is not told of what this process does itself
   }
 }
@@ -55,7 +56,7 @@ unsigned connection_table::cut() noexcept {
   unsigned entries = 0;
   for (const entry* e = first_; e; e = e->next_) {
     ++entries;
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RDWR);
+    if (e->fd >= 0) os_.shutdown(e->fd, SHUT_RDWR);
     if (e->on_ && e->alone_) e->on_->request_cancel();
   }
   return std::exchange(cut_, true) ? 0 : entries;
@@ -92,26 +93,16 @@ std::uint64_t connection_table::ended() const noexcept {
 // --- those of a loop ---
 
 // All that is kept for a connection beside its handler's frame.
-class loop_connections::connection final : public child_task, public detail::stream_owner {
- public:
-  connection(loop_connections& all, int descriptor) noexcept
-      : child_task(all.handlers_), fd(descriptor), all_(all) {
-    all_.table_.came();
+struct loop_connections::connection final : child_task, detail::stream_owner {
+  connection(loop_connections& all, int number) noexcept
+      : child_task(all.handlers_), stream_owner{all, number} {
+    all.table_.came();
   }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
-  ~connection() { all_.table_.went(); }
-
-  void closing(int /*fd*/) noexcept override { fd = -1; }
-  [[nodiscard]] bool ending() const noexcept override {
-    return all_.table_.draining() || stop_signals::connection_ends();
-  }
-
-  int fd;  // -1 once it is closed
-
- private:
-  loop_connections& all_;
+  ~connection() { static_cast<loop_connections&>(home).table_.went(); }
 };
+static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
 
 void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s) {
   auto record = std::make_unique<connection>(*this, s.native_handle());
@@ -126,6 +117,8 @@ void loop_connections::start(const std::function<task<void>(stream)>& handle, st
   handlers_.start(std::move(*handled), *record);
   static_cast<void>(record.release());  // over by now, maybe
 }
+
+bool loop_connections::ending() const noexcept { return table_.ending(); }
 
 void loop_connections::over(child_task& c) noexcept { delete static_cast<connection*>(&c); }
 

@@ -13,26 +13,25 @@
 
 namespace iolite {
 
-class connection_table {
+class connection_table final : private detail::stream_home {
  public:
   // A connection with a thread or a process of its own, from accept to the end of its handler.
   // Told when its descriptor is closed, so that a number that was used again is never shut down.
-  class entry final : public detail::stream_owner {
+  class entry final : private detail::stream_owner {
    public:
     // `fd` -1: somebody else's (a child process's), only counted here.
     entry(connection_table& table, int fd) noexcept;
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
     ~entry();
-    void closing(int fd) noexcept override;
-    [[nodiscard]] bool ending() const noexcept override;
+    // Told by `s` from now on.
+    void owns(stream& s) noexcept { s.set_owner(this); }
     // The engine it runs on, or null once that is to end; `alone`: nothing else runs there.
     void runs_on(engine* e, bool alone = false) noexcept;
 
    private:
     friend class connection_table;
     connection_table& table_;
-    int fd_;
     engine* on_ = nullptr;
     bool alone_ = false;
     entry* next_ = nullptr;
@@ -46,6 +45,7 @@ class connection_table {
   // Those of a loop are its own to drain and to cut.
   void drain() noexcept;
   [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool ending() const noexcept override;
   // Nothing goes in or out any more, and what waits for anything else is cancelled.
   // The number of entries there were.
   unsigned cut() noexcept;  // 0 from the second call on
@@ -70,6 +70,7 @@ class connection_table {
 
  private:
   void one_less() noexcept;
+  void closing(detail::stream_owner& s) noexcept override;
 
   kernel& os_;
   const unsigned most_;
@@ -84,7 +85,7 @@ class connection_table {
 };
 
 // The connections that a loop runs. On its thread only, and outlived by none of them.
-class loop_connections final : private child_keeper {
+class loop_connections final : private child_keeper, private detail::stream_home {
  public:
   // Who is told of what a handler has let out.
   using failure = std::function<void(const std::exception_ptr&)>;
@@ -102,9 +103,11 @@ class loop_connections final : private child_keeper {
   [[nodiscard]] scope& handlers() noexcept { return handlers_; }
 
  private:
-  class connection;
+  struct connection;
   void threw(const std::exception_ptr& thrown) noexcept override { failed_(thrown); }
   void over(child_task& c) noexcept override;
+  void closing(detail::stream_owner& s) noexcept override { s.fd = -1; }
+  [[nodiscard]] bool ending() const noexcept override;
   void shut_down(int how) noexcept;
 
   engine& on_;

@@ -237,7 +237,7 @@ task<void> server::connection(stream s, connection_table::entry* known) {
     known = &own.emplace(connections_, s.native_handle());
     known->runs_on(s.on());
   }
-  s.set_owner(known);
+  known->owns(s);
   s.set_idle_timeout(options_.idle_timeout);
   try {
     task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
