@@ -29,7 +29,7 @@ bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c
                                      ? "two tasks receive from one stream at a time"
                                      : "two tasks send on one stream at a time");
   operation& op = c.in->own;
-  op.cancel_requested = is(cancelled);
+  op.cancel_requested = is(cancelled);  // an earlier one was for that time
   c.in->enter(op);
   at_ = reinterpret_cast<std::uintptr_t>(c.in) | (at_ & all) | waiting;
   op.kind = w.kind;
@@ -59,7 +59,6 @@ const child_task& detail::stream_operation::end() noexcept {
   operation& op = t.own;
   stream* const s = op.through;
   if (s) s->take_leave(op);
-  op.cancel_requested = false;  // the request was for this time
   t.leave();
   at_ = reinterpret_cast<std::uintptr_t>(s) | (at_ & all);
   return t;
