@@ -47,15 +47,16 @@ class buffer_pool {
 class lease {
  public:
   lease() noexcept = default;
-  lease(buffer_pool& from, std::byte* data, std::size_t size) noexcept
-      : from_(&from), data_(data), size_(size) {}
+  lease(buffer_pool& from, const std::byte* data, std::size_t size) noexcept
+      : from_(&from), at_(static_cast<std::uint32_t>(data - from.memory())),
+        size_(static_cast<std::uint32_t>(size)) {}
   lease(lease&& other) noexcept
-      : from_(std::exchange(other.from_, nullptr)), data_(other.data_), size_(other.size_) {}
+      : from_(std::exchange(other.from_, nullptr)), at_(other.at_), size_(other.size_) {}
   lease& operator=(lease&& other) noexcept {
     if (this != &other) {
       release();
       from_ = std::exchange(other.from_, nullptr);
-      data_ = other.data_;
+      at_ = other.at_;
       size_ = other.size_;
     }
     return *this;
@@ -64,17 +65,19 @@ class lease {
 
   // What was received; empty: the end of the stream.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-    return from_ ? std::span<const std::byte>(data_, size_) : std::span<const std::byte>();
+    return from_ ? std::span<const std::byte>(from_->memory() + at_, size_)
+                 : std::span<const std::byte>();
   }
   [[nodiscard]] bool empty() const noexcept { return bytes().empty(); }
   void release() noexcept {
-    if (from_) std::exchange(from_, nullptr)->give(data_);
+    if (auto* const from = std::exchange(from_, nullptr)) from->give(from->memory() + at_);
   }
 
  private:
   buffer_pool* from_ = nullptr;
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  std::uint32_t at_ = 0;  // in the pool's memory: a connection that waits keeps a lease, too
+  std::uint32_t size_ = 0;
 };
+static_assert(sizeof(lease) <= 16);
 
 }  // namespace iolite

@@ -41,7 +41,7 @@ class file_operation : public offload_operation {
  public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) {
-    return begin_on_file(h, h.promise().ctx);
+    return begin_on_file(h, h.promise().ctx());
   }
   void call() noexcept override;
 

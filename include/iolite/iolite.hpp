@@ -1,5 +1,6 @@
 // All of the library but the selector: one handler, every I/O model. See README.md.
 #pragma once
+#include "iolite/awaitable.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/channel.hpp"
 #include "iolite/clock.hpp"
@@ -17,6 +18,7 @@
 #include "iolite/scope.hpp"
 #include "iolite/serve.hpp"
 #include "iolite/stream.hpp"
+#include "iolite/stream_operation.hpp"
 #include "iolite/system_calls.hpp"
 #include "iolite/task.hpp"
 #include "iolite/time.hpp"

@@ -61,7 +61,7 @@ class accept_operation : public awaitable_operation {
   explicit accept_operation(listener& from) noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin_on_listener(h, h.promise().ctx);
+    return begin_on_listener(h, h.promise().ctx());
   }
   result<stream> await_resume() noexcept;
 
@@ -69,6 +69,7 @@ class accept_operation : public awaitable_operation {
   bool begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept;
   friend class listener;
   listener* from_;  // null once the listener is closed
+  engine* engine_;
   bool tcp_ = false;
 };
 

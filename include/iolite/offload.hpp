@@ -25,7 +25,7 @@ class offload_operation : public awaitable_operation {
  public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) {
-    return hand_over(h, h.promise().ctx);
+    return hand_over(h, h.promise().ctx());
   }
   virtual void call() noexcept = 0;
 

@@ -1,7 +1,7 @@
 // One I/O operation, described as data: what is wanted, who waits for it, how it ended.
 //
-// It *is* the awaiter in the coroutine frame that co_awaits it: owned by the caller, borrowed by an
-// engine from start() until it is done. Nothing is allocated for it.
+// It is owned by the caller, borrowed by an engine from start() until it is done. Nothing is
+// allocated for it: it is part of the frame that co_awaits it, or of the record of its task.
 //
 // The rules, on every engine:
 // - A started operation completes exactly once, cancelled or not.
@@ -20,7 +20,7 @@
 namespace iolite {
 
 class engine;
-struct child_task;
+class stream;
 struct operation;
 
 enum class op_kind : std::uint8_t {
@@ -54,6 +54,7 @@ struct event_source {
 struct file_source {
   int fd;
   bool pipe;  // has no offset
+  std::uint64_t at = 0;  // where in the file
 };
 
 struct operation {
@@ -76,17 +77,19 @@ struct operation {
   std::byte* data = nullptr;
   std::size_t size = 0;  // bytes
   std::size_t moved = 0;  // bytes transferred so far
-  std::uint64_t offset = 0;  // read, write, send_file: where in the file `data` begins
+  union {
+    std::uint64_t offset = 0;  // read, write: where in the file `data` begins
+    stream* through;  // of a stream: null once that is closed
+    engine* on;  // event: since start()
+  };
   clock::time_point deadline = never;
   std::coroutine_handle<> waiter;
 
   // --- hooks: the engine's and the scope's ---
-  engine* on = nullptr;  // since start()
   operation* next = nullptr;
   operation* prev = nullptr;
   operation* timer_next = nullptr;
   operation* timer_prev = nullptr;
-  child_task* of = nullptr;  // the task, as its scope knows it
 
   operation() = default;
   operation(const operation&) = delete;  // its address is its identity
@@ -97,7 +100,7 @@ struct operation {
 
   [[noreturn]] void destroyed_while_pending() const noexcept;
 };
-static_assert(sizeof(operation) <= 112);
+static_assert(sizeof(operation) <= 96);
 
 // `recv fd=7 64/1024 deadline=+3ms`: what traces, dead-lock reports and failing tests show.
 // `now` is what the deadline is relative to.

@@ -25,25 +25,24 @@ namespace iolite {
 
 class scope;
 
-// A task that a scope has started on its own thread, with all that this one awaits: it waits in one
-// operation at a time.
-struct child_task {
-  scope& of;
-  operation* waits_in = nullptr;
-  child_task* next = nullptr;  // of the scope's
-  child_task* prev = nullptr;
+// Makes the records of a scope's children itself, and is told when one is over: serve() knows each
+// of its connections by it.
+struct child_keeper {
+  // A child lets an exception out, which join() is not told then.
+  virtual void threw(const std::exception_ptr& thrown) noexcept = 0;
+  // The frame of `c` is gone.
+  virtual void over(child_task& c) noexcept = 0;
 
-  explicit child_task(scope& s) noexcept : of(s) {}
-  void enter(operation& op) noexcept;
-  static void* operator new(std::size_t bytes) { return detail::take_frame(bytes); }
-  static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
+ protected:
+  ~child_keeper() = default;
 };
 
-class scope : private event_source {
+class scope : private event_source, private detail::scope_state {
  public:
   // On the engine that runs on this thread.
   scope();
-  explicit scope(engine& e) noexcept;
+  // `keeper`: of all its children, which start() gets then, and spawn() does not.
+  explicit scope(engine& e, child_keeper* keeper = nullptr) noexcept;
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
   // Stops the program if children are left: co_await join() first. Only an exception on its way may
@@ -54,6 +53,8 @@ class scope : private event_source {
   // std::system_error where it needs a thread and there is none to be had; the child is gone then,
   // and the others run on: catch it where there are any.
   void spawn(task<void> t);
+  // The same for a keeper's child, on this thread. If it throws, `record` is not taken.
+  void start(task<void> t, child_task& record);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
   void cancel() noexcept;
@@ -61,7 +62,7 @@ class scope : private event_source {
   // memory while there are children: spawn() has taken it.
   [[nodiscard]] task<void> join();
 
-  [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
+  [[nodiscard]] bool cancelled() const noexcept { return cancel_asked; }
   [[nodiscard]] int live() const noexcept;
   // Whether something was spawned since the last join().
   [[nodiscard]] bool to_be_joined() const noexcept { return joining_.has_value(); }
@@ -72,26 +73,28 @@ class scope : private event_source {
 
  private:
   friend class engine;
-  friend void detail::end_child(std::coroutine_handle<>, context, std::exception_ptr) noexcept;
+  friend struct child_task;
+  friend void detail::child_threw(child_task&, std::exception_ptr) noexcept;
+  friend void detail::end_child(std::coroutine_handle<>, child_task&) noexcept;
   struct child_thread;
   class join_wait;
 
   task<void> wait_for_all();
-  void start_here(task<void> t);  // on this thread, whatever the engine
+  void start_here(task<void> t, child_task& record) noexcept;  // whatever the engine
   void start_thread(task<void> t);
-  void child_ended(std::exception_ptr thrown) noexcept;
+  void child_threw(std::exception_ptr thrown) noexcept;
+  void child_ended() noexcept;
   bool forget(operation& op) noexcept override;
   void rethrow();
   void join_threads() noexcept;
 
   [[nodiscard]] std::unique_lock<std::mutex> guard() const noexcept;
 
-  engine& on_;
+  child_keeper* const keeper_;  // null: the records are its own
   const bool threaded_;  // its children are threads
   std::optional<task<void>> joining_;  // what the next join() gives
   child_task* children_ = nullptr;  // those on this thread, in the order they were started
   child_task* last_child_ = nullptr;
-  bool cancelled_ = false;
   scope* next_ = nullptr;  // of the engine's
   scope* prev_ = nullptr;
 
@@ -102,6 +105,8 @@ class scope : private event_source {
   std::exception_ptr thrown_;
   std::vector<std::unique_ptr<child_thread>> threads_;
 };
+
+inline child_task::child_task(scope& s) noexcept : of(s) {}
 
 template <class T>
 T engine::run(task<T> t) {
@@ -120,7 +125,8 @@ T engine::run(task<T> t) {
   {
     set_root(&root);
     const rooted until_its_end{*this};
-    root.start_here(body::keep(std::move(t), value));
+    auto first = body::keep(std::move(t), value);
+    root.start_here(std::move(first), *new child_task(root));
     run();
   }
   root.rethrow();

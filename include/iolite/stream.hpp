@@ -4,85 +4,44 @@
 // one stops the program. It belongs to the engine its task runs on. Move it only while nothing is
 // pending on it.
 #pragma once
-#include "iolite/buffer.hpp"
 #include "iolite/endpoint.hpp"
 #include "iolite/result.hpp"
+#include "iolite/stream_operation.hpp"
 #include "iolite/task.hpp"
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace iolite {
 
-class stream;
-
 namespace detail {
 
-// Whose connection it is: serve() keeps count of them, and ends them.
-struct stream_owner {
-  // The descriptor is about to be closed.
-  virtual void closing(int fd) noexcept = 0;
-  // What has arrived is still received, then the stream is at its end.
+struct stream_owner;
+
+// Whose connections they are: serve() keeps count of them, and ends them.
+struct stream_home {
+  // The descriptor of one of them is about to be closed.
+  virtual void closing(stream_owner& s) noexcept = 0;
+  // What has arrived is still received, then the streams are at their end.
   [[nodiscard]] virtual bool ending() const noexcept = 0;
 
  protected:
-  ~stream_owner() = default;
+  ~stream_home() = default;
 };
 
-class stream_operation : public awaitable_operation {
- public:
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin_on_stream(h, h.promise().ctx);
-  }
+// What is kept of one of them.
+struct stream_owner {
+  static constexpr std::uint32_t unlimited = ~std::uint32_t{0};
 
- protected:
-  stream_operation(stream& s, op_kind kind, std::byte* data, std::size_t size, bool all) noexcept;
-  bool begin_on_stream(std::coroutine_handle<> h, const context& c) noexcept;
-  int end_on_stream() noexcept;
-
- private:
-  friend class iolite::stream;
-  stream_operation*& seat() const noexcept;
-  void heed_reset() noexcept;
-  stream* stream_;  // null once the stream is closed
+  stream_home& home;
+  int fd;  // -1 once it is closed
+  std::uint32_t receivable = unlimited;  // bytes, once it is ending
 };
 
 }  // namespace detail
-
-class recv_operation : public detail::stream_operation {
- public:
-  explicit recv_operation(stream& s, std::span<std::byte> into) noexcept
-      : stream_operation(s, op_kind::recv, into.data(), into.size(), false) {}
-  result<std::size_t> await_resume() noexcept;
-};
-
-class recv_all_operation : public detail::stream_operation {
- public:
-  explicit recv_all_operation(stream& s, std::span<std::byte> into) noexcept
-      : stream_operation(s, op_kind::recv, into.data(), into.size(), true) {}
-  // On an error the first `moved` bytes of the buffer have been received all the same.
-  result<void> await_resume() noexcept;
-};
-
-class recv_lease_operation : public detail::stream_operation {
- public:
-  explicit recv_lease_operation(stream& s) noexcept
-      : stream_operation(s, op_kind::recv, nullptr, buffer_pool::buffer_bytes, false) {
-    picks_buffer = true;
-  }
-  result<lease> await_resume() noexcept;
-};
-
-class send_operation : public detail::stream_operation {
- public:
-  explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
-      : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(),
-                         whole) {}
-  result<std::size_t> await_resume() noexcept;
-};
 
 class stream {
  public:
@@ -147,8 +106,9 @@ class stream {
   [[nodiscard]] endpoint local() const noexcept;
   [[nodiscard]] endpoint peer() const noexcept;
 
-  // Each receive and send that has no deadline of its own gets this one; zero: none.
-  void set_idle_timeout(clock::duration limit) noexcept { idle_ = limit; }
+  // Each receive and send that has no deadline of its own gets this one, in whole milliseconds;
+  // zero, or more than 49 days: none.
+  void set_idle_timeout(clock::duration limit) noexcept;
   // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not
   // to.
   result<void> set_nodelay(bool on) noexcept;
@@ -164,21 +124,25 @@ class stream {
  private:
   friend class detail::stream_operation;
   void take(stream& other) noexcept;
-  bool at_end_for(detail::stream_operation& receive) noexcept;
+  bool at_end_for(operation& receive) noexcept;
+  [[nodiscard]] operation*& seat(op_kind kind) noexcept {
+    return kind == op_kind::recv ? receiving_ : sending_;
+  }
+  void take_leave(operation& op) noexcept;
+  void heed_reset(operation& op) noexcept;
   result<void> set_option(int level, int name, int value) noexcept;
 
   engine* engine_ = nullptr;
-  int fd_ = -1;
-  bool tcp_ = false;
-  clock::duration idle_ = clock::duration::zero();
-  detail::stream_operation* receiving_ = nullptr;  // pending, or null
-  detail::stream_operation* sending_ = nullptr;
+  operation* receiving_ = nullptr;  // pending, or null
+  operation* sending_ = nullptr;
   detail::stream_owner* owner_ = nullptr;
+  int fd_ = -1;
+  std::uint32_t idle_ms_ = 0;
+  bool tcp_ = false;
   // A send has met a reset, and the next receive is to tell it: the kernel tells it once only, and
   // then gives the end of a stream that was cut. The two may be on two threads: see scope.hpp.
   std::atomic<bool> cut_ = false;
-  static constexpr std::size_t unlimited = ~std::size_t{0};
-  std::size_t receivable_ = unlimited;  // bytes, once its owner ends it
 };
+static_assert(sizeof(stream) <= 48);
 
 }  // namespace iolite

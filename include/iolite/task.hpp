@@ -10,12 +10,14 @@
 // A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame:
 // pass what it needs as parameters.
 #pragma once
+#include "iolite/awaitable.hpp"
 #include "iolite/frame_memory.hpp"
-#include "iolite/operation.hpp"
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -25,24 +27,39 @@ namespace iolite {
 template <class T = void>
 class task;
 
-// What a coroutine inherits from the one that awaits it.
-struct context {
-  engine* on = nullptr;
-  child_task* in = nullptr;  // which of its scope's children they are both part of
-};
-
 namespace detail {
 
-// A task that a scope has started, and nobody awaits, is over: its frame ends too.
-void end_child(std::coroutine_handle<> frame, context c, std::exception_ptr thrown) noexcept;
+// A task that a scope has started, and nobody awaits, lets an exception out.
+void child_threw(child_task& c, std::exception_ptr thrown) noexcept;
+// It is over: its frame ends too.
+void end_child(std::coroutine_handle<> frame, child_task& c) noexcept;
 // Says which rule of the library the program has broken, and stops it.
 [[noreturn]] void rule_broken(const char* rule) noexcept;
 
-struct promise_base {
-  context ctx;
-  std::coroutine_handle<> continuation;  // its awaiter; none: a scope has started it
-  std::exception_ptr thrown;
-  bool starting = false;  // its awaiter is inside await_suspend
+class promise_base {
+ public:
+  promise_base() noexcept {}
+  promise_base(const promise_base&) = delete;
+  promise_base& operator=(const promise_base&) = delete;
+  ~promise_base() {
+    if (holds(threw)) thrown_.~exception_ptr();
+  }
+
+  // For what it awaits.
+  [[nodiscard]] context ctx() const noexcept { return {&in_->of.on, in_}; }
+  // Its awaiter is inside await_suspend from begin() to suspended().
+  void begin(const promise_base& parent, std::coroutine_handle<> awaiter) noexcept {
+    in_ = parent.in_;
+    awaiter_ = reinterpret_cast<std::uintptr_t>(awaiter.address()) | starting;
+  }
+  void suspended() noexcept { awaiter_ &= ~starting; }
+  // A scope starts it, nobody awaits it.
+  void begin(child_task& c) noexcept { in_ = &c; }
+  void rethrow() {
+    if (!holds(threw)) return;
+    const std::exception_ptr e = std::move(thrown_);
+    std::rethrow_exception(e);
+  }
 
   static void* operator new(std::size_t bytes) { return take_frame(bytes); }
   static void operator delete(void* frame, std::size_t bytes) noexcept { give_frame(frame, bytes); }
@@ -54,15 +71,33 @@ struct promise_base {
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> h) noexcept {
       // Ended before it ever suspended: its awaiter sees done() and goes on by itself.
       promise_base& p = h.promise();
-      if (p.starting) return std::noop_coroutine();
-      if (p.continuation) return p.continuation;
-      end_child(h, p.ctx, std::move(p.thrown));
+      if (p.holds(starting)) return std::noop_coroutine();
+      if (const std::uintptr_t awaiter = p.awaiter_ & ~threw) {
+        return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(awaiter));
+      }
+      end_child(h, *p.in_);
       return std::noop_coroutine();
     }
     void await_resume() noexcept {}
   };
   final_awaiter final_suspend() noexcept { return {}; }
-  void unhandled_exception() noexcept { thrown = std::current_exception(); }
+  void unhandled_exception() noexcept {
+    if (awaiter_ == 0) return child_threw(*in_, std::current_exception());
+    awaiter_ |= threw;
+    new (&thrown_) std::exception_ptr(std::current_exception());
+  }
+
+ private:
+  // Kept below the address of the awaiter's frame.
+  static constexpr std::uintptr_t starting = 1;
+  static constexpr std::uintptr_t threw = 2;
+  [[nodiscard]] bool holds(std::uintptr_t flag) const noexcept { return (awaiter_ & flag) != 0; }
+
+  std::uintptr_t awaiter_ = 0;  // none: a scope has started it
+  union {
+    child_task* in_ = nullptr;
+    std::exception_ptr thrown_;  // it awaits nothing more
+  };
 };
 
 template <class T>
@@ -105,17 +140,15 @@ class [[nodiscard]] task {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> parent) {
     promise_type& child = frame_.promise();
-    child.ctx = parent.promise().ctx;
-    child.continuation = parent;
-    child.starting = true;
+    child.begin(parent.promise(), parent);
     frame_.resume();
     if (frame_.done()) return false;
-    child.starting = false;
+    child.suspended();
     return true;
   }
   T await_resume() {
     promise_type& child = frame_.promise();
-    if (child.thrown) std::rethrow_exception(std::exchange(child.thrown, nullptr));
+    child.rethrow();
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it has ended without throwing
     if constexpr (!std::is_void_v<T>) return std::move(*child.value);
   }
@@ -135,34 +168,5 @@ task<T> detail::promise<T>::get_return_object() noexcept {
 inline task<void> detail::promise<void>::get_return_object() noexcept {
   return task<void>(std::coroutine_handle<promise>::from_promise(*this));
 }
-
-// An operation that can be awaited: the base of what recv(), sleep() and the others return. Derived
-// classes add await_resume(), which turns `outcome` into what the caller gets.
-class awaitable_operation : public operation {
- public:
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin(h, h.promise().ctx);
-  }
-
- protected:
-  // Joins the scope and starts; true: suspend, the engine resumes `h`.
-  bool begin(std::coroutine_handle<> h, const context& c) noexcept;
-  // Leaves the scope; gives `outcome`.
-  int end() noexcept;
-};
-
-// co_await here() gives the context: the engine and the scope the coroutine runs in.
-struct here {
-  context c;
-  [[nodiscard]] bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    c = h.promise().ctx;
-    return false;
-  }
-  [[nodiscard]] context await_resume() const noexcept { return c; }
-};
 
 }  // namespace iolite

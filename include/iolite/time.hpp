@@ -19,8 +19,8 @@ class sleep_operation : public awaitable_operation {
   explicit sleep_operation(clock::duration length) noexcept;
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    set_deadline(h.promise().ctx);
-    return begin(h, h.promise().ctx);
+    set_deadline(h.promise().ctx());
+    return begin(h, h.promise().ctx());
   }
   // An error only when cancelled.
   result<void> await_resume() noexcept;
@@ -47,6 +47,10 @@ namespace detail {
 // `limit` from now, on the clock of the engine.
 [[nodiscard]] clock::time_point deadline_on(const context& c, clock::duration limit) noexcept;
 
+template <class Operation>
+concept has_deadline =
+    std::is_same_v<decltype(std::remove_reference_t<Operation>::deadline), clock::time_point>;
+
 // Sets the deadline when the wait begins. It refers to the operation, so it is awaited where it is
 // made: kept in a variable it does not compile.
 template <class Operation>
@@ -60,7 +64,7 @@ class bounded {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-      op.deadline = deadline_on(h.promise().ctx, limit);
+      op.deadline = deadline_on(h.promise().ctx(), limit);
       return op.await_suspend(h);
     }
     decltype(auto) await_resume() { return op.await_resume(); }
@@ -75,13 +79,13 @@ class bounded {
 }  // namespace detail
 
 template <class Operation>
-  requires std::is_base_of_v<operation, Operation>
+  requires detail::has_deadline<Operation>
 [[nodiscard]] detail::bounded<Operation> operator|(Operation& op, iolite::within w) noexcept {
   return {op, w.limit};
 }
 // The temporary lives until the co_await it stands in has returned.
 template <class Operation>
-  requires(std::is_base_of_v<operation, Operation> && !std::is_lvalue_reference_v<Operation>)
+  requires(detail::has_deadline<Operation> && !std::is_lvalue_reference_v<Operation>)
 [[nodiscard]] detail::bounded<Operation> operator|(Operation&& op, iolite::within w) noexcept {
   return {op, w.limit};
 }

@@ -80,7 +80,7 @@ engine::started engine::start(operation& op) noexcept {
   check_owner();
   take_cancel();
   ++stats_.started;
-  op.on = this;
+  if (op.kind == op_kind::event) op.on = this;
   op.tag = ++tag_;
   op.moved = 0;
   op.timed_out = false;

@@ -108,7 +108,7 @@ helper_pool& pool(kernel& os) {
 bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const context& c) {
   if (c.on->traits().blocking) {
     c.on->take_cancel();
-    outcome = c.in && c.in->of.cancelled() ? -ECANCELED : 0;
+    outcome = c.in && c.in->of.cancel_asked ? -ECANCELED : 0;
     if (outcome == 0) call();
     return false;
   }

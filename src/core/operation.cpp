@@ -60,12 +60,12 @@ void operation::destroyed_while_pending() const noexcept {
 bool awaitable_operation::begin(std::coroutine_handle<> h, const context& c) noexcept {
   IOLITE_ASSERT(state != op_state::pending, "an operation is awaited once at a time");
   waiter = h;
-  if (c.in) c.in->enter(*this);
+  if ((in_ = c.in)) in_->enter(*this);
   return c.on->start(*this) == engine::started::pending;
 }
 
 int awaitable_operation::end() noexcept {
-  if (of) std::exchange(of, nullptr)->waits_in = nullptr;
+  if (in_) std::exchange(in_, nullptr)->leave();
   cancel_requested = false;  // the request was for this time
   return outcome;
 }

@@ -20,7 +20,9 @@ std::size_t left_of(const operation& op) noexcept {
 }
 
 // Where in the file it goes on.
-off_t place_of(const operation& op) noexcept { return static_cast<off_t>(op.offset + op.moved); }
+off_t place_of(const operation& op, std::uint64_t begin) noexcept {
+  return static_cast<off_t>(begin + op.moved);
+}
 
 // connect(2) says how a connect in progress went when it is called again: EALREADY while it goes
 // on, EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
@@ -43,7 +45,7 @@ long send_file_once(kernel& os, const operation& op) noexcept {
   sigaddset(&pipe_signal, SIGPIPE);
   if (const int r = os.sigprocmask(SIG_BLOCK, &pipe_signal, &mask); r < 0) return r;
   const auto& from = *reinterpret_cast<const file_source*>(op.data);
-  off_t at = place_of(op);
+  off_t at = place_of(op, from.at);
   const long n = from.pipe
                      ? os.splice(from.fd, nullptr, op.fd, nullptr, left_of(op), SPLICE_F_NONBLOCK)
                      : os.sendfile(op.fd, from.fd, &at, left_of(op));
@@ -72,8 +74,10 @@ int ready_once(kernel& os, const operation& op) noexcept {
                       SOCK_CLOEXEC | (nonblocking_sockets ? SOCK_NONBLOCK : 0));
   case op_kind::connect: return connect_once(os, op);
   case op_kind::send_file: return send_file_once(os, op);
-  case op_kind::read: return os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op));
-  case op_kind::write: return os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op));
+  case op_kind::read:
+    return os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
+  case op_kind::write:
+    return os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
   case op_kind::sync: return os.fsync(op.fd);
   case op_kind::ready: return ready_once(os, op);
   default: detail::rule_broken("sleep and event are the engine's own");

@@ -14,10 +14,10 @@ struct scope::child_thread {
 };
 
 void child_task::enter(operation& op) noexcept {
-  IOLITE_ASSERT(!waits_in, "a task waits in one operation at a time");
-  waits_in = &op;
-  op.of = this;
-  if (of.cancelled()) op.cancel_requested = true;
+  IOLITE_ASSERT(!waits_in(), "a task waits in one operation at a time");
+  if (&op == &own) own.state = op_state::done;  // until it starts
+  else own.next = &op;
+  if (of.cancel_asked) op.cancel_requested = true;
 }
 
 class scope::join_wait : public awaitable_operation {
@@ -28,7 +28,7 @@ class scope::join_wait : public awaitable_operation {
   }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    context c = h.promise().ctx;
+    context c = h.promise().ctx();
     if (shielded_) c.in = nullptr;  // its own scope is cancelled already: wait nevertheless
     const auto hold = scope_.guard();
     if (scope_.live_ == 0 || !begin(h, c)) return false;
@@ -55,7 +55,8 @@ engine& engine_here() noexcept {
 
 scope::scope() : scope(engine_here()) {}
 
-scope::scope(engine& e) noexcept : on_(e), threaded_(e.traits().blocking), next_(e.scopes_) {
+scope::scope(engine& e, child_keeper* keeper) noexcept
+    : scope_state{e}, keeper_(keeper), threaded_(e.traits().blocking), next_(e.scopes_) {
   if (next_) next_->prev_ = this;
   e.scopes_ = this;
 }
@@ -67,76 +68,89 @@ scope::~scope() {
     join_threads();
   }
   IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()");
-  (prev_ ? prev_->next_ : on_.scopes_) = next_;
+  (prev_ ? prev_->next_ : on.scopes_) = next_;
   if (next_) next_->prev_ = prev_;
 }
 
 void scope::spawn(task<void> t) {
   if (!joining_) joining_.emplace(wait_for_all());
   if (threaded_) start_thread(std::move(t));
-  else start_here(std::move(t));
+  else start_here(std::move(t), *new child_task(*this));
 }
 
-void scope::start_here(task<void> t) {
-  auto* const c = new child_task(*this);
-  c->prev = std::exchange(last_child_, c);
-  (c->prev ? c->prev->next : children_) = c;
+void scope::start(task<void> t, child_task& record) {
+  if (!joining_) joining_.emplace(wait_for_all());
+  start_here(std::move(t), record);
+}
+
+void scope::start_here(task<void> t, child_task& record) noexcept {
+  record.prev = std::exchange(last_child_, &record);
+  (record.prev ? record.prev->next : children_) = &record;
   {
     const auto hold = guard();
     ++live_;
   }
-  on_.task_started();
+  on.task_started();
   const auto frame = std::exchange(t.frame_, {});  // ends by itself: see end_child()
-  frame.promise().ctx = {&on_, c};
-  const engine::running_here here(on_);  // the first task starts before the loop does
+  frame.promise().begin(record);
+  const engine::running_here here(on);  // the first task starts before the loop does
   frame.resume();
 }
 
-void detail::end_child(std::coroutine_handle<> frame, context c,
-                       std::exception_ptr thrown) noexcept {
+void detail::child_threw(child_task& c, std::exception_ptr thrown) noexcept {
+  auto& of = static_cast<scope&>(c.of);
+  if (of.keeper_) of.keeper_->threw(thrown);
+  else of.child_threw(std::move(thrown));
+}
+
+void detail::end_child(std::coroutine_handle<> frame, child_task& c) noexcept {
   frame.destroy();  // before join() returns
-  const std::unique_ptr<child_task> own(c.in);
-  scope& of = own->of;
-  (own->prev ? own->prev->next : of.children_) = own->next;
-  (own->next ? own->next->prev : of.last_child_) = own->prev;
-  of.on_.task_ended();
-  of.child_ended(std::move(thrown));
+  auto& of = static_cast<scope&>(c.of);
+  (c.prev ? c.prev->next : of.children_) = c.next;
+  (c.next ? c.next->prev : of.last_child_) = c.prev;
+  if (of.keeper_) of.keeper_->over(c);
+  else delete &c;
+  of.on.task_ended();
+  of.child_ended();
 }
 
 void scope::start_thread(task<void> t) {
   auto record = std::make_unique<child_thread>();
-  record->on = on_.for_child_thread();
-  engine& on = *record->on;
-  if (cancelled_) on.request_cancel();
+  record->on = on.for_child_thread();
+  engine& its = *record->on;
+  if (cancel_asked) its.request_cancel();
   const auto hold = guard();
   threads_.reserve(threads_.size() + 1);
-  record->thread = os_thread(on_.os(), [this, &on, own = std::move(t)]() mutable {
-    std::exception_ptr thrown;
+  record->thread = os_thread(on.os(), [this, &its, own = std::move(t)]() mutable {
     try {
-      on.run(std::move(own));
+      its.run(std::move(own));
     } catch (...) {
-      thrown = std::current_exception();
+      child_threw(std::current_exception());
     }
-    child_ended(std::move(thrown));
+    child_ended();
   });
   ++live_;
   threads_.push_back(std::move(record));
 }
 
-void scope::child_ended(std::exception_ptr thrown) noexcept {
+void scope::child_threw(std::exception_ptr thrown) noexcept {
+  const auto hold = guard();
+  if (!thrown_) thrown_ = std::move(thrown);
+}
+
+void scope::child_ended() noexcept {
   operation* joiner = nullptr;
   {
     const auto hold = guard();
-    if (thrown && !thrown_) thrown_ = std::move(thrown);
     if (--live_ == 0) joiner = std::exchange(joiner_, nullptr);
   }
   if (joiner) joiner->on->post(*joiner, 0);
 }
 
 void scope::cancel() noexcept {
-  cancelled_ = true;
-  for (const child_task* c = children_; c; c = c->next) {
-    if (c->waits_in) on_.cancel(*c->waits_in);
+  cancel_asked = true;
+  for (child_task* c = children_; c; c = c->next) {
+    if (operation* const op = c->waits_in()) on.cancel(*op);
   }
   const auto hold = guard();
   for (const auto& each : threads_) each->on->request_cancel();

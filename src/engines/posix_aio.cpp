@@ -124,7 +124,8 @@ class posix_aio_engine final : public engine {
     }
     *c->control = aiocb{};
     c->control->aio_fildes = op.fd;
-    c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);  // not looked at on sockets
+    const bool file = op.kind == op_kind::read || op.kind == op_kind::write;
+    if (file) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
     c->control->aio_buf = op.data + op.moved;
     c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;

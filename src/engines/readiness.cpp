@@ -47,13 +47,14 @@ class readiness_engine final : public engine {
     operation* writer = nullptr;
     std::uint32_t generation = 0;
     interest watched = interest::none;
-    bool readable = false;
-    bool writable = true;
-    bool hung_up = false;  // an end or an error is known: always try
-    bool unwatchable = false;  // a regular file: always ready
-    bool doubted = false;  // on the list of those that are looked at again
     std::uint8_t looks = 0;  // since it began to wait
+    bool readable : 1 = false;
+    bool writable : 1 = true;
+    bool hung_up : 1 = false;  // an end or an error is known: always try
+    bool unwatchable : 1 = false;  // a regular file: always ready
+    bool doubted : 1 = false;  // on the list of those that are looked at again
   };
+  static_assert(sizeof(slot) <= 24, "there is one for each connection");
 
   started do_start(operation& op) noexcept override {
     if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
@@ -224,7 +225,7 @@ class readiness_engine final : public engine {
       if (facility_.edge_only) retry_all();
       return;
     }
-    slot& s = at(e.token.fd);  // finish() starts the same operation only: the table stays
+    slot& s = at(e.token.fd);
     if (s.generation != e.token.generation) {
       ++stats_.stale_events;
       return;
@@ -267,14 +268,13 @@ class readiness_engine final : public engine {
   }
 
   void retry_all() noexcept {
-    for (slot& s : slots_) {
+    slots_.each([&](slot& s) {
       if (s.reader) retry(*s.reader);
       if (s.writer) retry(*s.writer);
-    }
+    });
   }
 
   void do_wake() noexcept override { wake_.signal(); }
-
   slot& at(int fd) noexcept { return slots_[fd]; }
 
   const std::unique_ptr<poller> poller_;

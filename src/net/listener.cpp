@@ -164,7 +164,8 @@ endpoint listener::local() const noexcept {
   return fd_ < 0 ? endpoint() : local_of(engine_->os(), fd_);
 }
 
-accept_operation::accept_operation(listener& from) noexcept : from_(&from), tcp_(from.tcp_) {
+accept_operation::accept_operation(listener& from) noexcept
+    : from_(&from), engine_(from.engine_), tcp_(from.tcp_) {
   kind = op_kind::accept;
   gives_blocking = from.gives_blocking_;
 }
@@ -174,6 +175,7 @@ bool accept_operation::begin_on_listener(std::coroutine_handle<> h, const contex
   IOLITE_ASSERT(c.on == from_->engine_ || c.on->traits().blocking,
                 "a listener is used on the engine it belongs to");
   fd = from_->fd_;
+  engine_ = c.on;
   from_->accepting_ = this;
   return begin(h, c);
 }
@@ -182,7 +184,7 @@ result<stream> accept_operation::await_resume() noexcept {
   if (from_ && from_->accepting_ == this) from_->accepting_ = nullptr;
   const int r = end();
   if (r < 0) return failure(r);
-  return stream(*on, r, tcp_);
+  return stream(*engine_, r, tcp_);
 }
 
 }  // namespace iolite

@@ -21,17 +21,22 @@ constexpr std::uint64_t piece_bytes = 1 << 30;
 
 class send_file_operation : public detail::stream_operation {
  public:
-  send_file_operation(stream& to, file_source& from, std::uint64_t at, std::size_t bytes,
-                      bool whole) noexcept
-      : stream_operation(to, op_kind::send_file, reinterpret_cast<std::byte*>(&from), bytes,
-                         whole) {
-    offset = at;
+  send_file_operation(stream& to, file_source& from, std::size_t bytes, bool whole) noexcept
+      : stream_operation(to, whole), from_(from), bytes_(bytes) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(),
+                 {op_kind::send_file, reinterpret_cast<std::byte*>(&from_), bytes_});
   }
   result<std::size_t> await_resume() noexcept {
-    const int r = end_on_stream();
-    if (r < 0) return failure(r);
-    return moved;
+    const operation& op = end().own;
+    if (op.outcome < 0) return failure(op.outcome);
+    return op.moved;
   }
+
+ private:
+  file_source& from_;
+  const std::size_t bytes_;
 };
 
 // A descriptor in non-blocking mode, for a while.
@@ -99,8 +104,8 @@ task<std::error_code> by_copy(stream& to, const file& from, progress& p) {
 task<std::error_code> by_sendfile(stream& to, const file& from, progress& p) {
   file_source source{from.native_handle(), false};
   while (p.left > 0) {
-    const auto n =
-        co_await send_file_operation(to, source, p.at, std::min(p.left, piece_bytes), false);
+    source.at = p.at;
+    const auto n = co_await send_file_operation(to, source, std::min(p.left, piece_bytes), false);
     if (!n) co_return n.error();
     if (*n == 0) break;
     p.went(*n);
@@ -120,7 +125,7 @@ task<std::error_code> by_splice(stream& to, const file& from, progress& p) {
     if (in == -EINTR) continue;
     if (in < 0) co_return failure(static_cast<int>(in)).error();
     if (in == 0) break;
-    const auto n = co_await send_file_operation(to, source, 0, static_cast<std::size_t>(in), true);
+    const auto n = co_await send_file_operation(to, source, static_cast<std::size_t>(in), true);
     if (!n) co_return n.error();
     p.went(*n);
   }

@@ -19,96 +19,120 @@ namespace iolite {
 
 // --- operations ---
 
-detail::stream_operation::stream_operation(stream& s, op_kind k, std::byte* bytes, std::size_t n,
-                                           bool whole) noexcept
-    : stream_(&s) {
-  kind = k;
-  data = bytes;
-  size = n;
-  all = whole;
-  short_is_empty = s.tcp_;
-}
-
-detail::stream_operation*& detail::stream_operation::seat() const noexcept {
-  return kind == op_kind::recv ? stream_->receiving_ : stream_->sending_;
-}
-
-bool detail::stream_operation::begin_on_stream(std::coroutine_handle<> h,
-                                               const context& c) noexcept {
-  IOLITE_ASSERT(c.on == stream_->engine_ || !stream_->engine_ || c.on->traits().blocking,
+bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c,
+                                     const stream_wish& w) noexcept {
+  IOLITE_ASSERT(!is(waiting), "an operation is awaited once at a time");
+  stream& s = *at<stream>();
+  IOLITE_ASSERT(c.on == s.engine_ || !s.engine_ || c.on->traits().blocking,
                 "a stream is used on the engine it belongs to");
-  IOLITE_ASSERT(!seat(), kind == op_kind::recv ? "two tasks receive from one stream at a time"
-                                               : "two tasks send on one stream at a time");
-  fd = stream_->fd_;
-  if (kind == op_kind::recv && stream_->at_end_for(*this)) {
-    outcome = 0;
-    moved = 0;
+  IOLITE_ASSERT(!s.seat(w.kind), w.kind == op_kind::recv
+                                     ? "two tasks receive from one stream at a time"
+                                     : "two tasks send on one stream at a time");
+  operation& op = c.in->own;
+  op.cancel_requested = is(cancelled);  // an earlier one was for that time
+  c.in->enter(op);
+  at_ = reinterpret_cast<std::uintptr_t>(c.in) | (at_ & all) | waiting;
+  op.kind = w.kind;
+  op.all = is(all);
+  op.picks_buffer = w.picks_buffer;
+  op.short_is_empty = s.tcp_;
+  op.fd = s.fd_;
+  op.data = w.data;
+  op.size = w.size;
+  op.through = &s;
+  op.waiter = h;
+  if (w.kind == op_kind::recv && s.at_end_for(op)) {
+    op.outcome = 0;
+    op.moved = 0;
     return false;
   }
-  if (stream_->idle_ > clock::duration::zero() && deadline == never) {
-    deadline = deadline_after(c.on->now(), stream_->idle_);
+  op.deadline = deadline;
+  if (s.idle_ms_ > 0 && deadline == never) {
+    op.deadline = deadline_after(c.on->now(), std::chrono::milliseconds(s.idle_ms_));
   }
-  seat() = this;
-  return begin(h, c);
+  s.seat(w.kind) = &op;
+  return c.on->start(op) == engine::started::pending;
 }
 
-void detail::stream_operation::heed_reset() noexcept {
-  if (outcome == -ECONNRESET) {
-    stream_->cut_ = kind == op_kind::send;
-  } else if (kind == op_kind::recv && outcome >= 0 &&
-             (all ? moved < size : outcome == 0 && size > 0)) {
-    if (stream_->cut_.exchange(false)) outcome = -ECONNRESET;
+const child_task& detail::stream_operation::end() noexcept {
+  child_task& t = *at<child_task>();
+  operation& op = t.own;
+  stream* const s = op.through;
+  if (s) s->take_leave(op);
+  t.leave();
+  at_ = reinterpret_cast<std::uintptr_t>(s) | (at_ & all);
+  return t;
+}
+
+void detail::stream_operation::cancel() noexcept {
+  if (is(waiting)) at<child_task>()->of.on.cancel(at<child_task>()->own);
+  else at_ |= cancelled;
+}
+
+void detail::stream_operation::check_over() const noexcept {
+  const operation& op = at<child_task>()->own;
+  if (op.state == op_state::pending) op.destroyed_while_pending();
+}
+
+void stream::take_leave(operation& op) noexcept {
+  if (seat(op.kind) != &op) return;
+  seat(op.kind) = nullptr;
+  heed_reset(op);
+  if (op.kind == op_kind::recv && owner_ && owner_->receivable != detail::stream_owner::unlimited) {
+    owner_->receivable -=
+        static_cast<std::uint32_t>(std::min<std::size_t>(owner_->receivable, op.moved));
   }
 }
 
-int detail::stream_operation::end_on_stream() noexcept {
-  if (stream_ && seat() == this) {
-    seat() = nullptr;
-    heed_reset();
-    if (kind == op_kind::recv && stream_->receivable_ != stream::unlimited)
-      stream_->receivable_ -= std::min(stream_->receivable_, moved);
+void stream::heed_reset(operation& op) noexcept {
+  if (op.outcome == -ECONNRESET) {
+    cut_ = op.kind == op_kind::send;
+  } else if (op.kind == op_kind::recv && op.outcome >= 0 &&
+             (op.all ? op.moved < op.size : op.outcome == 0 && op.size > 0)) {
+    if (cut_.exchange(false)) op.outcome = -ECONNRESET;
   }
-  return end();
 }
 
 result<std::size_t> recv_operation::await_resume() noexcept {
-  const int r = end_on_stream();
-  if (r < 0) return failure(r);
-  return static_cast<std::size_t>(r);
+  const operation& op = end().own;
+  if (op.outcome < 0) return failure(op.outcome);
+  return static_cast<std::size_t>(op.outcome);
 }
 
 result<void> recv_all_operation::await_resume() noexcept {
-  const int r = end_on_stream();
-  if (r < 0) return failure(r);
-  if (moved < size) return std::unexpected(make_error_code(errc::end_of_stream));
+  const operation& op = end().own;
+  moved = op.moved;
+  if (op.outcome < 0) return failure(op.outcome);
+  if (op.moved < op.size) return std::unexpected(make_error_code(errc::end_of_stream));
   return {};
 }
 
 result<lease> recv_lease_operation::await_resume() noexcept {
-  const int r = end_on_stream();
-  if (r < 0) return failure(r);
-  if (r == 0) return lease();
-  return lease(*on->buffers(), data, static_cast<std::size_t>(r));
+  const child_task& t = end();
+  if (t.own.outcome < 0) return failure(t.own.outcome);
+  if (t.own.outcome == 0) return lease();
+  return lease(*t.of.on.buffers(), t.own.data, static_cast<std::size_t>(t.own.outcome));
 }
 
 result<std::size_t> send_operation::await_resume() noexcept {
-  const int r = end_on_stream();
-  if (r < 0) return failure(r);
-  return moved;
+  const operation& op = end().own;
+  if (op.outcome < 0) return failure(op.outcome);
+  return op.moved;
 }
 
 // A peer that asks again and again would never see the end by shutdown(2) alone: what arrives after
 // it is received all the same. So what is there at first is counted, and more is not taken, but for
 // the rest of what a recv_all() has begun.
-bool stream::at_end_for(detail::stream_operation& receive) noexcept {
-  if (!owner_ || fd_ < 0 || !owner_->ending()) return false;
-  if (receivable_ == unlimited) {
+bool stream::at_end_for(operation& receive) noexcept {
+  if (!owner_ || fd_ < 0 || !owner_->home.ending()) return false;
+  std::uint32_t& receivable = owner_->receivable;
+  if (receivable == detail::stream_owner::unlimited) {
     int arrived = 0;
     if (engine_->os().bytes_arrived(fd_, &arrived) < 0) return false;
-    receivable_ = static_cast<std::size_t>(arrived);
+    receivable = static_cast<std::uint32_t>(arrived);
   }
-  if (!receive.all) receive.size = std::min(receive.size, receivable_);
-  return receivable_ == 0;
+  if (!receive.all) receive.size = std::min<std::size_t>(receive.size, receivable);
+  return receivable == 0;
 }
 
 // --- connecting ---
@@ -195,11 +219,11 @@ task<void> stream::finish(clock::duration limit) {
 
 void stream::close() noexcept {
   if (fd_ < 0) return;
-  for (auto** const seat : {&receiving_, &sending_}) {
-    if (auto* op = std::exchange(*seat, nullptr)) op->stream_ = nullptr, engine_->cancel(*op);
+  for (operation** const seat : {&receiving_, &sending_}) {
+    if (auto* op = std::exchange(*seat, nullptr)) op->through = nullptr, engine_->cancel(*op);
   }
   const int fd = std::exchange(fd_, -1);
-  if (auto* owner = std::exchange(owner_, nullptr)) owner->closing(fd);
+  if (auto* owner = std::exchange(owner_, nullptr)) owner->home.closing(*owner);
   engine_->close(fd);
 }
 
@@ -217,13 +241,18 @@ void stream::take(stream& other) noexcept {
   engine_ = other.engine_;
   fd_ = std::exchange(other.fd_, -1);
   tcp_ = other.tcp_;
-  idle_ = other.idle_;
+  idle_ms_ = other.idle_ms_;
   owner_ = std::exchange(other.owner_, nullptr);
-  receivable_ = std::exchange(other.receivable_, unlimited);
   cut_ = other.cut_.exchange(false);
 }
 
 // --- addresses and options ---
+
+void stream::set_idle_timeout(clock::duration limit) noexcept {
+  using std::chrono::milliseconds;
+  const bool any = limit > clock::duration::zero() && limit < milliseconds(UINT32_MAX);
+  idle_ms_ = any ? static_cast<std::uint32_t>(std::chrono::ceil<milliseconds>(limit).count()) : 0;
+}
 
 endpoint stream::local() const noexcept {
   sockaddr_storage a{};

@@ -3,36 +3,37 @@
 
 #include "serve/signals.hpp"
 
+#include <memory>
+#include <optional>
+#include <sys/socket.h>
 #include <utility>
 
 namespace iolite {
 
-connection_table::entry::entry(connection_table& table, int fd) noexcept : table_(table), fd_(fd) {
+connection_table::entry::entry(connection_table& table, int number) noexcept
+    : stream_owner{table, number}, table_(table) {
   const std::lock_guard hold(table_.lock_);
   next_ = table_.first_;
   if (next_) next_->prev_ = this;
   table_.first_ = this;
   ++table_.live_;
-  if (table_.draining_ && fd_ >= 0) table_.os_.shutdown(fd_, SHUT_RD);
+  if (table_.draining_ && fd >= 0) table_.os_.shutdown(fd, SHUT_RD);
 }
 
 connection_table::entry::~entry() {
   const std::lock_guard hold(table_.lock_);
   (prev_ ? prev_->next_ : table_.first_) = next_;
   if (next_) next_->prev_ = prev_;
-  --table_.live_;
-  ++table_.ended_;
-  table_.changed_.wake_all();
-  if (table_.live_ == 0) table_.emptied_.wake_all();
+  table_.one_less();
 }
 
-void connection_table::entry::closing(int) noexcept {
-  const std::lock_guard hold(table_.lock_);
-  fd_ = -1;
+void connection_table::closing(detail::stream_owner& s) noexcept {
+  const std::lock_guard hold(lock_);
+  s.fd = -1;
 }
 
-bool connection_table::entry::ending() const noexcept {
-  return table_.draining_.load(std::memory_order_relaxed) || stop_signals::connection_ends();
+bool connection_table::ending() const noexcept {
+  return draining() || stop_signals::connection_ends();
 }
 
 void connection_table::entry::runs_on(engine* e, bool alone) noexcept {
@@ -45,18 +46,38 @@ void connection_table::drain() noexcept {
   const std::lock_guard hold(lock_);
   draining_ = true;
   for (const entry* e = first_; e; e = e->next_) {
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RD);
+    if (e->fd >= 0) os_.shutdown(e->fd, SHUT_RD);
     if (e->on_) e->on_->wake();  // signal-driven I/O is not told of what this process does itself
   }
 }
 
 unsigned connection_table::cut() noexcept {
   const std::lock_guard hold(lock_);
+  unsigned entries = 0;
   for (const entry* e = first_; e; e = e->next_) {
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RDWR);
+    ++entries;
+    if (e->fd >= 0) os_.shutdown(e->fd, SHUT_RDWR);
     if (e->on_ && e->alone_) e->on_->request_cancel();
   }
-  return std::exchange(cut_, true) ? 0 : live_;
+  return std::exchange(cut_, true) ? 0 : entries;
+}
+
+void connection_table::came() noexcept {
+  const std::lock_guard hold(lock_);
+  ++live_;
+}
+
+void connection_table::went() noexcept {
+  const std::lock_guard hold(lock_);
+  one_less();
+}
+
+// With the lock held.
+void connection_table::one_less() noexcept {
+  --live_;
+  ++ended_;
+  changed_.wake_all();
+  if (live_ == 0) emptied_.wake_all();
 }
 
 bool connection_table::full() const noexcept {
@@ -67,6 +88,57 @@ bool connection_table::full() const noexcept {
 std::uint64_t connection_table::ended() const noexcept {
   const std::lock_guard hold(lock_);
   return ended_;
+}
+
+// --- those of a loop ---
+
+// All that is kept for a connection beside its handler's frame.
+struct loop_connections::connection final : child_task, detail::stream_owner {
+  connection(loop_connections& all, int number) noexcept
+      : child_task(all.handlers_), stream_owner{all, number} {
+    all.table_.came();
+  }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  ~connection() { static_cast<loop_connections&>(home).table_.went(); }
+};
+static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
+
+void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s) {
+  auto record = std::make_unique<connection>(*this, s.native_handle());
+  if (table_.draining()) on_.os().shutdown(record->fd, SHUT_RD);
+  s.set_owner(record.get());
+  std::optional<task<void>> handled;
+  try {
+    handled.emplace(handle(std::move(s)));
+  } catch (...) {
+    return failed_(std::current_exception());
+  }
+  handlers_.start(std::move(*handled), *record);
+  static_cast<void>(record.release());  // over by now, maybe
+}
+
+bool loop_connections::ending() const noexcept { return table_.ending(); }
+
+void loop_connections::over(child_task& c) noexcept { delete static_cast<connection*>(&c); }
+
+void loop_connections::drain() noexcept {
+  shut_down(SHUT_RD);
+  on_.wake();  // signal-driven I/O is not told of what this process does itself
+}
+
+unsigned loop_connections::cut() noexcept {
+  const int live = handlers_.live();
+  shut_down(SHUT_RDWR);
+  handlers_.cancel();
+  return static_cast<unsigned>(live);
+}
+
+void loop_connections::shut_down(int how) noexcept {
+  for (const child_task* c = handlers_.first_child(); c; c = c->next) {
+    const int fd = static_cast<const connection*>(c)->fd;
+    if (fd >= 0) on_.os().shutdown(fd, how);
+  }
 }
 
 }  // namespace iolite

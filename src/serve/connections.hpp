@@ -1,34 +1,37 @@
 // The connections a server has, whatever thread runs them: how many, and how to end them.
 #pragma once
 #include "iolite/event.hpp"
+#include "iolite/scope.hpp"
 #include "iolite/stream.hpp"
 #include "kernel/kernel.hpp"
 
 #include <atomic>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 namespace iolite {
 
-class connection_table {
+class connection_table final : private detail::stream_home {
  public:
-  // A connection, from accept to the end of its handler. Told when its descriptor is closed, so
-  // that a number that was used again is never shut down.
-  class entry final : public detail::stream_owner {
+  // A connection with a thread or a process of its own, from accept to the end of its handler.
+  // Told when its descriptor is closed, so that a number that was used again is never shut down.
+  class entry final : private detail::stream_owner {
    public:
     // `fd` -1: somebody else's (a child process's), only counted here.
     entry(connection_table& table, int fd) noexcept;
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
     ~entry();
-    void closing(int fd) noexcept override;
-    [[nodiscard]] bool ending() const noexcept override;
+    // Told by `s` from now on.
+    void owns(stream& s) noexcept { s.set_owner(this); }
     // The engine it runs on, or null once that is to end; `alone`: nothing else runs there.
     void runs_on(engine* e, bool alone = false) noexcept;
 
    private:
     friend class connection_table;
     connection_table& table_;
-    int fd_;
     engine* on_ = nullptr;
     bool alone_ = false;
     entry* next_ = nullptr;
@@ -39,10 +42,17 @@ class connection_table {
       : os_(os), most_(most), changed_(lock_), emptied_(lock_) {}
 
   // Each sees the end of its stream once what has arrived is read: who waits for a request ends.
+  // Those of a loop are its own to drain and to cut.
   void drain() noexcept;
+  [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool ending() const noexcept override;
   // Nothing goes in or out any more, and what waits for anything else is cancelled.
-  // The number of connections there were.
+  // The number of entries there were.
   unsigned cut() noexcept;  // 0 from the second call on
+
+  // One more, or one less, that has no entry.
+  void came() noexcept;
+  void went() noexcept;
 
   [[nodiscard]] bool full() const noexcept;
   // co_await room(): until fewer than the most are open.
@@ -59,6 +69,9 @@ class connection_table {
   }
 
  private:
+  void one_less() noexcept;
+  void closing(detail::stream_owner& s) noexcept override;
+
   kernel& os_;
   const unsigned most_;
   mutable std::mutex lock_;
@@ -69,6 +82,38 @@ class connection_table {
   bool cut_ = false;
   detail::wait_list changed_;  // woken by each connection that ends
   detail::wait_list emptied_;  // woken by the last one
+};
+
+// The connections that a loop runs. On its thread only, and outlived by none of them.
+class loop_connections final : private child_keeper, private detail::stream_home {
+ public:
+  // Who is told of what a handler has let out.
+  using failure = std::function<void(const std::exception_ptr&)>;
+
+  loop_connections(engine& on, connection_table& table, failure failed)
+      : on_(on), table_(table), failed_(std::move(failed)), handlers_(on, this) {}
+
+  // Runs `handle`, which is given `s`, as one of them. Throws std::bad_alloc without memory to know
+  // it by; whatever the handler throws is told.
+  void start(const std::function<task<void>(stream)>& handle, stream s);
+
+  // As the table's.
+  void drain() noexcept;
+  unsigned cut() noexcept;
+  [[nodiscard]] scope& handlers() noexcept { return handlers_; }
+
+ private:
+  struct connection;
+  void threw(const std::exception_ptr& thrown) noexcept override { failed_(thrown); }
+  void over(child_task& c) noexcept override;
+  void closing(detail::stream_owner& s) noexcept override { s.fd = -1; }
+  [[nodiscard]] bool ending() const noexcept override;
+  void shut_down(int how) noexcept;
+
+  engine& on_;
+  connection_table& table_;
+  const failure failed_;
+  scope handlers_;
 };
 
 }  // namespace iolite

@@ -231,14 +231,13 @@ void server::note_pause(const std::error_code& why) noexcept {
 
 // --- one connection ---
 
-// The one frame beside the handler's: what is kept here is kept for each connection.
 task<void> server::connection(stream s, connection_table::entry* known) {
   std::optional<connection_table::entry> own;
   if (!known) {
     known = &own.emplace(connections_, s.native_handle());
     known->runs_on(s.on());
   }
-  s.set_owner(known);
+  known->owns(s);
   s.set_idle_timeout(options_.idle_timeout);
   try {
     task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
@@ -262,8 +261,9 @@ void server::note_failure(const std::exception_ptr& thrown) noexcept {
   });
 }
 
-task<void> server::spawn_into(scope& connections, stream s) {
-  connections.spawn(connection(std::move(s)));
+task<void> server::start_on_loop(loop_connections& connections, stream s) {
+  s.set_idle_timeout(options_.idle_timeout);
+  connections.start(handler_, std::move(s));
   co_return;
 }
 
@@ -273,10 +273,10 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   const context c = co_await here{};
   const bool one_at_a_time = c.on->traits().blocking;
   scope acceptors;
-  scope connections;
+  loop_connections connections(*c.on, connections_, [this](const auto& e) { note_failure(e); });
   const sink take = one_at_a_time
                         ? sink([this](stream s) { return connection(std::move(s)); })
-                        : sink([&](stream s) { return spawn_into(connections, std::move(s)); });
+                        : sink([&](stream s) { return start_on_loop(connections, std::move(s)); });
   std::exception_ptr failed;
   try {
     for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
@@ -293,23 +293,23 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   }
   if (!one_at_a_time) acceptors.cancel();
   connections_.drain();
+  connections.drain();
   if (acceptors.to_be_joined()) co_await acceptors.join();
   listeners.clear();
-  if (connections.to_be_joined()) co_await connections.join();
+  if (connections.handlers().to_be_joined()) co_await connections.handlers().join();
   timer.cancel();
   if (timer.to_be_joined()) co_await timer.join();
   if (failed) std::rethrow_exception(failed);
 }
 
-task<void> server::cut_after_timeout(scope& acceptors, scope& connections) {
+task<void> server::cut_after_timeout(scope& acceptors, loop_connections& connections) {
   auto time_is_up = sleep(options_.drain_timeout);
   if (co_await time_is_up) cut(acceptors, connections);
 }
 
-void server::cut(scope& acceptors, scope& connections) noexcept {
-  counts_->connections_cancelled += connections_.cut();
+void server::cut(scope& acceptors, loop_connections& connections) noexcept {
+  counts_->connections_cancelled += connections_.cut() + connections.cut();
   acceptors.cancel();
-  connections.cancel();
 }
 
 task<void> server::until_latch() { co_await latch_->wait(); }

@@ -59,14 +59,15 @@ class server : public std::enable_shared_from_this<server> {
   void note_pause(const std::error_code& why) noexcept;
   // co_await next_end(): the next connection that ends, or a while.
   [[nodiscard]] auto next_end() noexcept { return connections_.one_ended(connections_.ended()); }
-  // Gives the connection to its entry, so that it is known when it is closed, whoever does it.
-  // From accept to the end of its handler; `known` where it has an entry already.
+  // For those that no event loop runs. Gives the connection to its entry, so that it is known when
+  // it is closed, whoever does it. From accept to the end of its handler; `known` where it has an
+  // entry already.
   task<void> connection(stream s, connection_table::entry* known = nullptr);
   void note_failure(const std::exception_ptr& thrown) noexcept;
-  task<void> spawn_into(scope& connections, stream s);
+  task<void> start_on_loop(loop_connections& connections, stream s);
   task<void> loop(std::vector<listener> listeners, task<void> stopped);
-  task<void> cut_after_timeout(scope& acceptors, scope& connections);
-  void cut(scope& acceptors, scope& connections) noexcept;
+  task<void> cut_after_timeout(scope& acceptors, loop_connections& connections);
+  void cut(scope& acceptors, loop_connections& connections) noexcept;
   task<void> until_latch();
   task<void> until_event();
   [[nodiscard]] bool may_log(cause c) noexcept;

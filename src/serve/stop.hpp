@@ -29,7 +29,7 @@ class stop_latch final : public event_source {
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-      return wait(h, h.promise().ctx);
+      return wait(h, h.promise().ctx());
     }
     void await_resume() noexcept { static_cast<void>(end()); }
 

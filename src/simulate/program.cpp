@@ -132,7 +132,8 @@ template <class Visit>
 void program::each_operation(const engine& of, Visit visit) {
   for (const scope* s = of.first_scope(); s; s = s->next_scope()) {
     for (const child_task* c = s->first_child(); c; c = c->next) {
-      if (c->waits_in && c->waits_in->state == op_state::pending) visit(*c->waits_in);
+      const operation* const op = c->waits_in();
+      if (op && op->state == op_state::pending) visit(*op);
     }
   }
 }

@@ -5,14 +5,17 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 namespace {
 
 std::atomic<std::uint64_t> allocations = 0;
+std::atomic<std::uint64_t> allocated_bytes = 0;
 std::atomic<std::uint64_t> releases = 0;
 
 void* counted(std::size_t bytes) {
   ++allocations;
+  allocated_bytes += bytes;
   if (void* p = std::malloc(bytes > 0 ? bytes : 1)) return p;
   throw std::bad_alloc();
 }
@@ -109,6 +112,24 @@ constexpr bool frames_are_reused = !address_sanitizer;
 #define EVENT_LOOPS_ONLY()                                                                         \
   if (!frames_are_reused) GTEST_SKIP() << "no free lists under the address sanitizer";             \
   if (traits().blocking) GTEST_SKIP() << "each task has a thread there"
+
+task<> echo_leased(stream peer) {
+  for (;;) {
+    const auto lent = co_await peer.recv_lease();
+    if (!lent || lent->bytes().empty()) co_return;
+    if (!co_await peer.send_all(lent->bytes())) co_return;
+  }
+}
+
+// What an await keeps in the frame is what an idle connection costs: bench/run --workload idle.
+TEST(frames, of_a_handler_with_two_awaits_are_small) {
+  constexpr std::size_t handlers = 100;
+  std::vector<task<>> all;
+  all.reserve(handlers);
+  const std::uint64_t before = allocated_bytes;
+  for (std::size_t i = 0; i < handlers; ++i) all.push_back(echo_leased(stream()));
+  EXPECT_LE((allocated_bytes - before) / handlers, 216U);
+}
 
 TEST_P(engine, an_echo_round_trip_over_tcp_allocates_nothing) {
   EVENT_LOOPS_ONLY();

@@ -1,4 +1,4 @@
-// Cancelling one operation by hand: engine::cancel(), and what must not be hit by it.
+// Cancelling one operation by hand: its cancel(), and what must not be hit by it.
 #include "support/engine_test.hpp"
 
 namespace iolite_test {
@@ -8,15 +8,14 @@ using namespace iolite;
 
 // Where each task has a thread, only the task itself could call cancel(), and it waits.
 #define ONE_THREAD_ONLY()                                                                          \
-  if (traits().blocking)                                                                           \
-  GTEST_SKIP() << "engine::cancel() is for the engine's thread, which waits here"
+  if (traits().blocking) GTEST_SKIP() << "cancel() is for the engine's thread, which waits here"
 
 TEST_P(engine, cancel_of_an_operation_before_it_starts_is_latched) {
   struct body {
     static task<std::error_code> check(stream& from) {
       std::string into(10, '\0');
       auto op = from.recv(bytes_of(into));
-      iolite::engine::current()->cancel(op);
+      op.cancel();
       const auto r = co_await op;
       co_return r ? std::error_code() : r.error();
     }
@@ -34,8 +33,8 @@ TEST_P(engine, cancel_of_a_completed_operation_is_harmless) {
       auto op = from.recv(bytes_of(into));
       const auto n = co_await op;
       EXPECT_EQ(n.value_or(0), 3U);
-      iolite::engine::current()->cancel(op);
-      iolite::engine::current()->cancel(op);
+      op.cancel();
+      op.cancel();
       co_return into;
     }
   };
@@ -47,7 +46,7 @@ TEST_P(engine, cancel_of_a_completed_operation_is_harmless) {
 }
 
 // A receive that publishes its operation while it waits.
-task<result<std::string>> receive_published(stream& from, operation*& published) {
+task<result<std::string>> receive_published(stream& from, recv_operation*& published) {
   std::string into(1, '\0');
   auto op = from.recv(bytes_of(into));
   published = &op;
@@ -61,20 +60,20 @@ task<result<std::string>> receive_published(stream& from, operation*& published)
 TEST_P(engine, cancel_of_one_operation_leaves_the_task_alone) {
   ONE_THREAD_ONLY();
   struct bodies {
-    static task<> child(stream& from, operation*& op, outcome& first, outcome& second) {
+    static task<> child(stream& from, recv_operation*& op, outcome& first, outcome& second) {
       const auto one = co_await receive_published(from, op);
       first.set(one);
       const auto two = co_await receive_published(from, op);
       second.set(two);
     }
     static task<> all(half_pair& pair, outcome& first, outcome& second) {
-      operation* op = nullptr;
+      recv_operation* op = nullptr;
       scope s;
       s.spawn(child(pair.ours, op, first, second));
       co_await let_others_run();
       EXPECT_NE(op, nullptr);
-      iolite::engine::current()->cancel(*op);
-      iolite::engine::current()->cancel(*op);
+      op->cancel();
+      op->cancel();
       co_await let_others_run();
       EXPECT_EQ(first.times, 1);
       pair.theirs.send_all("b");
@@ -97,7 +96,7 @@ TEST_P(engine, a_late_cancel_does_not_hit_the_next_operation_at_the_same_address
   ONE_THREAD_ONLY();
   constexpr int rounds = 2000;
   struct state {
-    operation* op = nullptr;
+    recv_operation* op = nullptr;
     std::string received;
     int cancels_seen = 0;
     int wrong_cancels = 0;
@@ -127,7 +126,7 @@ TEST_P(engine, a_late_cancel_does_not_hit_the_next_operation_at_the_same_address
       for (int i = 0; i < rounds; ++i) {
         const char byte = static_cast<char>('a' + i % 26);
         if (i % 3 == 0) pair.theirs.send_all({&byte, 1});
-        if (s.op) iolite::engine::current()->cancel(*s.op);
+        if (s.op) s.op->cancel();
         if (i % 3 == 1) pair.theirs.send_all({&byte, 1});
         if (i % 3 == 2) {
           co_await iolite::sleep(0ms);

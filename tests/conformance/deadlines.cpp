@@ -138,6 +138,16 @@ TEST_P(engine, the_idle_timeout_of_a_stream_bounds_each_receive) {
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "x");
 }
 
+TEST_P(engine, the_idle_timeout_of_a_stream_is_rounded_up_to_milliseconds) {
+  half_pair pair = unix_half(on());
+  pair.ours.set_idle_timeout(1001us);
+  const auto begin = now();
+  const auto r = run(receive(pair.ours));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error(), std::errc::timed_out);
+  EXPECT_GE(now() - begin, 2ms);
+}
+
 TEST_P(engine, a_timeout_of_one_operation_overrides_the_idle_timeout) {
   half_pair pair = unix_half(on());
   pair.ours.set_idle_timeout(1h);

@@ -53,7 +53,7 @@ TEST(operation, prints_deadlines_in_a_unit_one_can_read) {
   EXPECT_EQ(with(-20ms), "sleep deadline=-20ms");
 }
 
-TEST(operation, is_small) { EXPECT_LE(sizeof(operation), 128U); }
+TEST(operation, is_small) { EXPECT_LE(sizeof(operation), 96U); }
 
 TEST(deadline_after, never_overflows) {
   EXPECT_EQ(deadline_after(now, clock::duration::max()), never);

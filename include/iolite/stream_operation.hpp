@@ -1,0 +1,125 @@
+// What recv(), send_all() and the others of a stream give, to be awaited: see stream.hpp.
+#pragma once
+#include "iolite/awaitable.hpp"
+#include "iolite/buffer.hpp"
+#include "iolite/result.hpp"
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace iolite {
+
+class stream;
+
+namespace detail {
+
+// What is asked of a stream.
+struct stream_wish {
+  op_kind kind;
+  std::byte* data;
+  std::size_t size;  // bytes
+  bool picks_buffer = false;
+};
+
+// What is asked, in the frame of who asks. The operation itself is in the record of the task, which
+// waits in one at a time: a frame with many awaits stays small.
+class stream_operation {
+ public:
+  clock::time_point deadline = never;
+
+  stream_operation(const stream_operation&) = delete;
+  stream_operation& operator=(const stream_operation&) = delete;
+  ~stream_operation() {
+    if (is(waiting)) check_over();
+  }
+  // As engine::cancel(): asks for an early end, of the next wait where none has begun.
+  void cancel() noexcept;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+
+ protected:
+  // `whole`: complete only once all bytes have moved.
+  explicit stream_operation(stream& s, bool whole = false) noexcept
+      : at_(reinterpret_cast<std::uintptr_t>(&s) | (whole ? all : 0)) {}
+  // True: suspend, the engine resumes `h`.
+  bool begin(std::coroutine_handle<> h, const context& c, const stream_wish& w) noexcept;
+  // The task, whose `own` says how it ended until something else is awaited.
+  const child_task& end() noexcept;
+
+ private:
+  // Kept below the address.
+  static constexpr std::uintptr_t waiting = 1;
+  static constexpr std::uintptr_t cancelled = 2;
+  static constexpr std::uintptr_t all = 4;
+  static constexpr std::uintptr_t flags = 7;
+  [[nodiscard]] bool is(std::uintptr_t flag) const noexcept { return (at_ & flag) != 0; }
+  template <class T>
+  [[nodiscard]] T* at() const noexcept {
+    return reinterpret_cast<T*>(at_ & ~flags);
+  }
+  void check_over() const noexcept;
+
+  std::uintptr_t at_;  // the stream; while it waits, the child_task
+};
+
+}  // namespace detail
+
+class recv_operation : public detail::stream_operation {
+ public:
+  explicit recv_operation(stream& s, std::span<std::byte> into) noexcept
+      : stream_operation(s), into_(into) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, into_.data(), into_.size()});
+  }
+  result<std::size_t> await_resume() noexcept;
+
+ private:
+  std::span<std::byte> into_;
+};
+
+class recv_all_operation : public detail::stream_operation {
+ public:
+  explicit recv_all_operation(stream& s, std::span<std::byte> into) noexcept
+      : stream_operation(s, true), into_(into) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, into_.data(), into_.size()});
+  }
+  // On an error the first `moved` bytes of the buffer have been received all the same.
+  result<void> await_resume() noexcept;
+  std::size_t moved = 0;
+
+ private:
+  std::span<std::byte> into_;
+};
+
+class recv_lease_operation : public detail::stream_operation {
+ public:
+  explicit recv_lease_operation(stream& s) noexcept : stream_operation(s) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(), {op_kind::recv, nullptr, buffer_pool::buffer_bytes, true});
+  }
+  result<lease> await_resume() noexcept;
+};
+static_assert(sizeof(recv_lease_operation) <= 16);
+
+class send_operation : public detail::stream_operation {
+ public:
+  explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
+      : stream_operation(s, whole), from_(from) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    auto* const data = const_cast<std::byte*>(from_.data());
+    return begin(h, h.promise().ctx(), {op_kind::send, data, from_.size()});
+  }
+  result<std::size_t> await_resume() noexcept;
+
+ private:
+  std::span<const std::byte> from_;
+};
+static_assert(sizeof(send_operation) <= 32);
+
+}  // namespace iolite
