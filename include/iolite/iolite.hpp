@@ -18,6 +18,7 @@
 #include "iolite/serve.hpp"
 #include "iolite/stream.hpp"
 #include "iolite/system_calls.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "iolite/task.hpp"
 #include "iolite/time.hpp"
 #include "iolite/version.hpp"

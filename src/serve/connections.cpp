@@ -1,6 +1,9 @@
 // See connections.hpp.
 #include "serve/connections.hpp"
 
+#include "core/direct_descriptor.hpp"
+#include "iolite/engine.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "serve/signals.hpp"
 
 #include <utility>
@@ -13,7 +16,17 @@ connection_table::entry::entry(connection_table& table, int fd) noexcept : table
   if (next_) next_->prev_ = this;
   table_.first_ = this;
   ++table_.live_;
-  if (table_.draining_ && fd_ >= 0) table_.os_.shutdown(fd_, SHUT_RD);
+  if (table_.draining_) end(SHUT_RD, engine::current());
+}
+
+// A direct descriptor can be ended on its engine's thread only: each worker's loop drains and cuts,
+// and does so for its own.
+void connection_table::entry::end(int how, engine* owner) const noexcept {
+  if (fd_ < 0) return;
+  if (!direct::is(fd_)) return void(table_.os_.shutdown(fd_, how));
+  if (!owner || owner != engine::current()) return;
+  const system_descriptor socket(*owner, fd_);
+  table_.os_.shutdown(socket.number(), how);
 }
 
 connection_table::entry::~entry() {
@@ -45,7 +58,7 @@ void connection_table::drain() noexcept {
   const std::lock_guard hold(lock_);
   draining_ = true;
   for (const entry* e = first_; e; e = e->next_) {
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RD);
+    e->end(SHUT_RD, e->on_);
     if (e->on_) e->on_->wake();  // signal-driven I/O is not told of what this process does itself
   }
 }
@@ -53,7 +66,7 @@ void connection_table::drain() noexcept {
 unsigned connection_table::cut() noexcept {
   const std::lock_guard hold(lock_);
   for (const entry* e = first_; e; e = e->next_) {
-    if (e->fd_ >= 0) os_.shutdown(e->fd_, SHUT_RDWR);
+    e->end(SHUT_RDWR, e->on_);
     if (e->on_ && e->alone_) e->on_->request_cancel();
   }
   return std::exchange(cut_, true) ? 0 : live_;

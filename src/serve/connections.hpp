@@ -27,6 +27,7 @@ class connection_table {
 
    private:
     friend class connection_table;
+    void end(int how, engine* owner) const noexcept;  // shutdown(2); with the lock held
     connection_table& table_;
     int fd_;
     engine* on_ = nullptr;
