@@ -1,6 +1,6 @@
-// How a direct descriptor, a slot in the table of an io_uring, is told from an ordinary one: a bit in
-// its number that no number of open(2) or socket(2) has, since that many files do not fit in memory.
-// A system call that gets one by mistake fails with EBADF. Made and understood here only.
+// How a direct descriptor, a slot in the table of an io_uring, is told from an ordinary one: by a
+// bit in its number that no descriptor of the system has, since memory holds no table so large. A
+// system call that gets one by mistake fails with EBADF. Made and understood by these only.
 #pragma once
 
 namespace iolite::direct {

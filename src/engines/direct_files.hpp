@@ -8,6 +8,8 @@
 #include "core/direct_descriptor.hpp"
 #include "engines/ring.hpp"
 
+#include <cerrno>
+
 namespace iolite {
 
 class direct_files {
@@ -25,13 +27,25 @@ class direct_files {
   static void name(io_uring_sqe& sqe, int fd) noexcept;
   // What the request brings goes into a slot that the kernel chooses.
   static void bring_into_slot(io_uring_sqe& sqe) noexcept;
-  // `ordinary` goes into a slot, and its number is written over by that of the slot.
-  static void fill_adopt(io_uring_sqe& sqe, int* ordinary) noexcept;
+  // Moves the ordinary `fd` into a slot: its number, or -errno and nothing has changed. `ask` gives
+  // the result of a request that it is to fill.
+  template <class Ask>
+  int adopt(kernel& os, int fd, Ask ask) noexcept {
+    if (!reserve()) return -ENFILE;
+    int number = fd;
+    const int r = ask([&](io_uring_sqe& sqe) { fill_adopt(sqe, &number); });
+    if (r < 1) return give_back(), r < 0 ? r : -EIO;
+    os.close(fd);
+    return direct::number_of(number);
+  }
   // Gives the number of an ordinary descriptor for the same file, close-on-exec.
   static void fill_expose(io_uring_sqe& sqe, int direct) noexcept;
   static void fill_close(io_uring_sqe& sqe, int direct) noexcept;
 
  private:
+  // `ordinary` goes into a slot, and its number is written over by that of the slot.
+  static void fill_adopt(io_uring_sqe& sqe, int* ordinary) noexcept;
+
   unsigned slots_ = 0;
   unsigned free_ = 0;  // neither open nor reserved
 };

@@ -15,7 +15,6 @@
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
-#include "iolite/system_descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -79,7 +78,7 @@ class io_uring_engine final : public engine {
       return started::done;
     }
     if (op.kind == op_kind::send_file) {  // there is no submission for it: only the wait is one
-      op.outcome = perform_here(op);
+      op.outcome = perform_exposed(*this, op);
       if (op.outcome != -EAGAIN) return started::done;
     }
     if (brings_direct(op) && !directs_.reserve()) {
@@ -211,30 +210,22 @@ class io_uring_engine final : public engine {
   }
 
   int do_adopt(int fd) noexcept override {
-    if (!directs_.is_open()) return fd;
-    if (!make_room()) return -ENOMEM;
-    if (!directs_.reserve()) return -ENFILE;
-    int number = fd;
-    io_uring_sqe* sqe = take();
-    direct_files::fill_adopt(*sqe, &number);
-    const int r = result_at_once(*sqe);
-    if (r < 1) directs_.give_back();
-    if (r < 1) return r < 0 ? r : -EIO;
-    os().close(fd);
-    return direct::number_of(number);
+    const auto ask = [this](auto fill) { return result_at_once(fill); };
+    return directs_.is_open() ? directs_.adopt(os(), fd, ask) : fd;
   }
 
   int do_expose(int fd) noexcept override {
     if (!direct::is(fd)) return fd;
-    if (!make_room()) return -ENOMEM;
-    io_uring_sqe* sqe = take();
-    direct_files::fill_expose(*sqe, fd);
-    return result_at_once(*sqe);
+    return result_at_once([fd](io_uring_sqe& sqe) { direct_files::fill_expose(sqe, fd); });
   }
 
   // Of a request that the kernel does without waiting. Other completions are set aside.
-  int result_at_once(io_uring_sqe& sqe) noexcept {
-    sqe.user_data = tag_at_once;
+  template <class Fill>
+  int result_at_once(Fill fill) noexcept {
+    if (!make_room()) return -ENOMEM;
+    io_uring_sqe* sqe = take();
+    fill(*sqe);
+    sqe->user_data = tag_at_once;
     enable();
     for (;;) {
       check(ring_.enter(1, nullptr));
@@ -245,17 +236,6 @@ class io_uring_engine final : public engine {
         held_.push_back(cqe);
       }
     }
-  }
-
-  // By a system call of this thread.
-  int perform_here(operation& op) noexcept {
-    const int named = op.fd;
-    const system_descriptor known(*this, named);
-    if (known.number() < 0) return known.number();
-    op.fd = known.number();
-    const int r = perform_on(*this, op, wait_in_call::no);
-    op.fd = named;
-    return r;
   }
 
   void do_flush() noexcept override {
@@ -323,7 +303,7 @@ class io_uring_engine final : public engine {
       return cqe.res;
     }
     if (leased_.is_open() || cqe.res <= 0) return cqe.res;
-    const int r = perform_here(op);  // the poll said that there is something
+    const int r = perform_exposed(*this, op);  // the poll said that there is something
     return r == -EAGAIN ? -ENOBUFS : r;  // there was not: goes round once more
   }
 

@@ -225,14 +225,11 @@ void server::note_pause(const std::error_code& why) noexcept {
   ++counts_->accept_pauses;
   const bool descriptors =
       why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
-  log_once(descriptors ? cause::no_descriptor : cause::accept, [&] {
-    return "accepting pauses: " + why.message() +
-           (!descriptors                             ? ""
-            : options_.engine.direct_descriptors > 0 ? "; raise direct_descriptors or lower "
-                                                       "connections_max"
-                                                     : "; raise `ulimit -n` or lower "
-                                                       "connections_max");
-  });
+  const char* const remedy = options_.engine.direct_descriptors > 0
+                                 ? "; raise direct_descriptors or lower connections_max"
+                                 : "; raise `ulimit -n` or lower connections_max";
+  log_once(descriptors ? cause::no_descriptor : cause::accept,
+           [&] { return "accepting pauses: " + why.message() + (descriptors ? remedy : ""); });
 }
 
 // --- one connection ---
