@@ -30,8 +30,9 @@ iolite::task<> echo_leased(iolite::stream peer) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  constexpr int known = knows_threads | knows_spin | knows_lease | knows_direct;
   const char* const model = argc > 1 ? argv[1] : "auto";
-  const arguments a = read_arguments(argc - 1, argv + 1, knows_threads | knows_spin | knows_lease);
+  const arguments a = read_arguments(argc - 1, argv + 1, known);
   iolite::serve_options options;
   options.model = model;
   options.listen = {a.listen};
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   };
   options.engine.spin = std::chrono::microseconds(a.spin_us);
+  options.engine.direct_descriptors = static_cast<unsigned>(a.direct);
   const auto handler = [&a](iolite::stream peer) {
     return a.lease ? echo_leased(std::move(peer)) : echo(std::move(peer), a.buffer_bytes);
   };

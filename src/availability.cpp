@@ -31,7 +31,8 @@ task<result<void>> exchange_bytes(stream& a, stream& b) {
 
 task<result<void>> self_test(stream a, stream b) {
   if (const auto r = co_await exchange_bytes(a, b); !r) co_return r;
-  co_return co_await exchange_bytes(b, a);
+  if (const auto r = co_await exchange_bytes(b, a); !r) co_return r;
+  co_return a.shutdown_write();
 }
 
 // What a person reads in /proc/sys/..., or empty.
@@ -71,6 +72,13 @@ std::string explain_io_uring(kernel& os, int error) {
            "seccomp=PROFILE), or use epoll";
   }
   case ENOMEM: return "io_uring: ENOMEM: not enough locked memory; raise `ulimit -l`, or use epoll";
+  case ENOTSUP:
+    return "io_uring: this kernel has no direct descriptors that work (Linux 6.8 or later is "
+           "needed); leave engine_options::direct_descriptors at 0";
+  case E2BIG:
+    return "io_uring: so many direct descriptors are more than `ulimit -n` or the kernel's "
+           "1048576; "
+           "raise the one or lower engine_options::direct_descriptors";
   default: return "io_uring: " + std::system_category().message(-error);
   }
 }
@@ -106,8 +114,13 @@ availability test_engine(kernel& os, std::string_view name, made_engine made) {
     return {false, -r,
             "the self-test needs two descriptors: " + std::system_category().message(-r)};
   }
-  stream first(*made.it, two[0], false);
-  stream second(*made.it, two[1], false);
+  const auto own = [&](int fd) {
+    const int number = made.it->adopt(fd);
+    if (number < 0) os.close(fd);
+    return number;
+  };
+  stream first(*made.it, own(two[0]), false);
+  stream second(*made.it, own(two[1]), false);
   const auto r = made.it->run(self_test(std::move(first), std::move(second)));
   if (r) return {true, 0, {}};
   return {false, ENOTSUP,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
@@ -30,7 +31,7 @@ constexpr make_poller make_kqueue = nullptr;
 made_engine make_readiness(kernel&, std::unique_ptr<poller>);
 made_engine make_blocking(kernel&, bool interruptible);
 made_engine make_posix_aio(kernel&, std::unique_ptr<poller>);
-made_engine make_io_uring(kernel&, unsigned entries);
+made_engine make_io_uring(kernel&, unsigned entries, unsigned direct_descriptors);
 
 std::span<const poller_entry> all_pollers() noexcept {
   static constexpr std::array table = {
@@ -56,6 +57,21 @@ template <>
   return {nullptr, -ENOTSUP};
 }
 
+// Direct descriptors only where an engine with a few of them has worked.
+availability test_direct_descriptors(kernel& os) {
+  return test_engine(os, "io_uring", make_io_uring(os, 8, 8));
+}
+
+made_engine make_tested_ring(kernel& os, const engine_options& o) {
+  static std::atomic<bool> works = false;  // on the real kernel, once it has been seen
+  const bool real = &os == &kernel::real();
+  if (o.direct_descriptors > 0 && !(real && works)) {
+    if (const availability a = test_direct_descriptors(os); !a.ok) return {nullptr, -a.error};
+    works = works || real;
+  }
+  return make_io_uring(os, o.ring_entries, o.direct_descriptors);
+}
+
 struct engine_entry {
   std::string_view name;
   std::string_view shape;
@@ -78,9 +94,7 @@ constexpr std::array engines = {
                    return p.it ? make_posix_aio(os, std::move(p.it))
                                : made_engine{nullptr, p.error};
                  }},
-    engine_entry{
-        "io_uring", "completion",
-        [](kernel& os, const engine_options& o) { return make_io_uring(os, o.ring_entries); }},
+    engine_entry{"io_uring", "completion", make_tested_ring},
 };
 
 constexpr std::array placements = {placement::shared, placement::thread, placement::process,
@@ -145,7 +159,11 @@ const known_engine& what_is_known(const engine_entry& e) {
   auto& k = known[static_cast<std::size_t>(&e - engines.data())];
   std::call_once(k.once, [&] {
     k.found = ask(e);
-    if (k.found.ok) k.features = features_of(kernel::real(), e.name);
+    if (!k.found.ok) return;
+    k.features = features_of(kernel::real(), e.name);
+    if (e.make == make_tested_ring && test_direct_descriptors(kernel::real()).ok) {
+      k.features.emplace_back("direct-descriptors");
+    }
   });
   return k;
 }

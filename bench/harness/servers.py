@@ -56,6 +56,7 @@ ECHO = {
     "uring_multishot": uring("uring_multishot", base="epoll_lt"),
     "uring_incremental": uring("uring_incremental", base="epoll_lt", buffer=65536),
     "iolite io_uring": ours("io_uring", "uring_single"),
+    "iolite io_uring direct": ours("io_uring", "iolite io_uring", "--direct", "12000"),
     "iolite io_uring lease": ours("io_uring", "uring_incremental", "--lease", buffer=0),
     "poll": loop("poll", base="epoll_lt"),
     "iolite poll": ours("poll", "poll"),

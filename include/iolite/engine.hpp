@@ -6,6 +6,7 @@
 // Threads: an engine belongs to the thread that first runs it and to the process that made it; it
 // does not survive fork(2). Only the members under "any thread" may be called from elsewhere.
 #pragma once
+#include "iolite/engine_traits.hpp"
 #include "iolite/operation.hpp"
 
 #include <atomic>
@@ -23,29 +24,6 @@ class scope;
 class spin_policy;
 template <class T>
 class task;
-
-// In what way engines differ. Tests and docs/semantics.md read it; nothing asks for an engine's
-// name.
-struct engine_traits {
-  bool blocking = false;  // a waiting operation holds its thread; each task takes a thread
-  bool picks_buffer = false;  // the kernel itself chooses the buffer of a recv_lease()
-  bool needs_nonblocking = false;  // descriptors must have O_NONBLOCK
-  bool files = false;  // reads and writes regular files itself; elsewhere a helper thread does
-  bool after_fork = true;  // a child of fork(2) may make one although its parent has used one
-  int fd_limit = 0;  // descriptors must be below this; 0: no limit
-};
-
-// What an engine has done since it was made. Counts; read on the engine's thread.
-struct engine_stats {
-  std::uint64_t started = 0;
-  std::uint64_t inline_completions = 0;  // finished inside start()
-  std::uint64_t waits = 0;  // times the loop asked its facility
-  std::uint64_t spins = 0;  // before sleeping it asked again for a while
-  std::uint64_t spins_in_vain = 0;  // and slept in the end
-  std::uint64_t stale_events = 0;  // for a descriptor closed since, dropped
-  std::uint64_t spurious_events = 0;  // said ready, then would block
-  std::uint64_t starved_receives = 0;  // had to wait for a buffer of the pool
-};
 
 class engine {
  public:
@@ -70,6 +48,13 @@ class engine {
   void forget(int fd) noexcept;
   // The same, and closes it.
   void close(int fd) noexcept;
+  // Where an engine keeps descriptors of its own (engine_traits::own_descriptors), a stream's
+  // number means something to that engine only, and to system calls it is EBADF. These two convert.
+  // Takes over the ordinary `fd`: the number it goes by from now on. Or -errno: it is as it was.
+  [[nodiscard]] int adopt(int fd) noexcept;
+  // An ordinary one for the same file, for system calls: `fd` itself, or another one that the
+  // caller closes, or -errno. See system_descriptor.hpp.
+  [[nodiscard]] int expose(int fd) noexcept { return do_expose(fd); }
   // Runs until no task is left. Coroutines resume only from here, so stacks stay flat.
   void run() noexcept;
   // Runs `t` to its end and gives its value, or throws what it threw.
@@ -153,6 +138,9 @@ class engine {
   virtual void do_wait(clock::time_point until) noexcept = 0;
   virtual void do_wake() noexcept = 0;  // any thread, and from a signal handler
   virtual void do_forget(int /*fd*/) noexcept {}
+  virtual void do_close(int fd) noexcept;
+  virtual int do_adopt(int fd) noexcept { return fd; }
+  virtual int do_expose(int fd) noexcept { return fd; }
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
 
   void turn() noexcept;

@@ -20,6 +20,7 @@
 #include "iolite/stream.hpp"
 #include "iolite/stream_operation.hpp"
 #include "iolite/system_calls.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "iolite/task.hpp"
 #include "iolite/time.hpp"
 #include "iolite/version.hpp"

@@ -66,6 +66,12 @@ struct engine_options {
   // connections are busy, for processor time. See engine::spin_before_sleeping().
   clock::duration spin = clock::duration::zero();
   unsigned ring_entries = 256;  // io_uring: submissions a turn; more go in several calls
+  // io_uring, Linux 6.8: accepted and connected sockets take one of so many places in a table of
+  // the engine's own, and none of those that RLIMIT_NOFILE allows a process; each table may be as
+  // large as that limit. 0: off. An accept that waits holds a place; none free is ENFILE.
+  // native_handle() then means nothing to system calls: see system_descriptor.hpp. Where a
+  // connection moves to a thread or process of its own, it has an ordinary descriptor.
+  unsigned direct_descriptors = 0;
 };
 // An engine for the calling thread; `name` as in choose(), a placement is ignored.
 [[nodiscard]] std::expected<std::unique_ptr<engine>, error>

@@ -96,11 +96,13 @@ class stream {
   [[nodiscard]] task<void> finish(clock::duration limit);
   // At once. Pending operations end with std::errc::operation_canceled. Idempotent.
   void close() noexcept;
-  // The descriptor, now the caller's to close; nothing may be pending.
+  // The descriptor, an ordinary one and now the caller's to close; nothing may be pending. Fails
+  // only with direct descriptors: -EMFILE, and the stream stays as it is.
   [[nodiscard]] int release() noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] bool is_tcp() const noexcept { return tcp_; }
+  // What operations know it by: for system calls, see system_descriptor.hpp.
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
   [[nodiscard]] engine* on() const noexcept { return engine_; }
   [[nodiscard]] endpoint local() const noexcept;

@@ -8,6 +8,7 @@
 #include "core/spin.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/scope.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/thread_state.hpp"
 
@@ -200,9 +201,20 @@ void engine::cancel(operation& op) noexcept {
 
 void engine::forget(int fd) noexcept { do_forget(fd); }
 
-void engine::close(int fd) noexcept {
-  forget(fd);
+void engine::close(int fd) noexcept { do_close(fd); }
+
+void engine::do_close(int fd) noexcept {
+  do_forget(fd);
   os_.close(fd);
+}
+
+int engine::adopt(int fd) noexcept { return fd < 0 ? fd : do_adopt(fd); }
+
+system_descriptor::system_descriptor(engine& on, int fd) noexcept
+    : on_(on), number_(fd < 0 ? -EBADF : on.expose(fd)), made_(number_ >= 0 && number_ != fd) {}
+
+system_descriptor::~system_descriptor() {
+  if (made_) on_.os().close(number_);
 }
 
 void engine::buffer_returned() noexcept {

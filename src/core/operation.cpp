@@ -2,6 +2,7 @@
 #include "iolite/operation.hpp"
 
 #include "core/assert.hpp"
+#include "core/direct_descriptor.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 
@@ -42,7 +43,8 @@ const char* name_of(op_kind kind) noexcept {
 
 std::string to_string(const operation& op, clock::time_point now) {
   std::string out = name_of(op.kind);
-  if (op.fd >= 0) out += " fd=" + std::to_string(op.fd);
+  if (direct::is(op.fd)) out += " direct=" + std::to_string(direct::slot_of(op.fd));
+  else if (op.fd >= 0) out += " fd=" + std::to_string(op.fd);
   if (moves_bytes(op.kind)) {
     out += " " + std::to_string(op.moved) + "/" + std::to_string(op.size);
   }

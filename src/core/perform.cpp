@@ -4,6 +4,7 @@
 #include "core/assert.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
+#include "iolite/system_descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -108,6 +109,15 @@ int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
   const int n = perform(on.os(), op, wait, nonblocking);
   if (n <= 0) pool->give(std::exchange(op.data, nullptr));
   return n;
+}
+
+int perform_exposed(engine& on, operation& op) noexcept {
+  const system_descriptor known(on, op.fd);
+  if (known.number() < 0) return known.number();
+  const int named = std::exchange(op.fd, known.number());
+  const int r = perform_on(on, op, wait_in_call::no);
+  op.fd = named;
+  return r;
 }
 
 interest interest_of(const operation& op) noexcept {

@@ -17,6 +17,8 @@ enum class wait_in_call : bool { no, yes };
 // The same for any operation; a receive that picks its buffer takes one of `on`'s pool and gives it
 // back when nothing came. -ENOBUFS: the pool is empty.
 [[nodiscard]] int perform_on(engine& on, operation& op, wait_in_call wait) noexcept;
+// The same without waiting, where `op` may name a direct descriptor.
+[[nodiscard]] int perform_exposed(engine& on, operation& op) noexcept;
 
 // What an operation waits for.
 [[nodiscard]] interest interest_of(const operation& op) noexcept;

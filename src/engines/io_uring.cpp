@@ -10,6 +10,7 @@
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/buffer_ring.hpp"
+#include "engines/direct_files.hpp"
 #include "engines/held_back.hpp"
 #include "engines/ring.hpp"
 #include "engines/wake.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::uint64_t tag_ignored = 0;  // cancels
 constexpr std::uint64_t tag_wake = 1;  // below any address
+constexpr std::uint64_t tag_at_once = 2;
 
 std::uint64_t tag_of(const operation& op) noexcept {
   return reinterpret_cast<std::uint64_t>(&op) | (std::uint64_t{op.tag} << 48);
@@ -44,7 +46,7 @@ class io_uring_engine final : public engine {
   //   DEFER_TASKRUN, SINGLE_ISSUER (6.1, 6.0): completions are made when we enter
   //   COOP_TASKRUN (5.19): at least no interrupts between processors
   //   R_DISABLED: the thread that first uses the ring becomes its owner
-  int open(unsigned entries) noexcept {
+  int open(unsigned entries, unsigned direct_descriptors) noexcept {
     constexpr unsigned wanted[] = {IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED |
                                        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
                                    IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,
@@ -58,10 +60,12 @@ class io_uring_engine final : public engine {
     // A time-out in io_uring_enter itself: Linux 5.11, which also has all the operations used here.
     if ((ring_.features() & IORING_FEAT_EXT_ARG) == 0) return -ENOSYS;
     enabled_ = (ring_.flags() & IORING_SETUP_R_DISABLED) == 0;
-    return 0;
+    return direct_descriptors > 0 ? directs_.open(ring_, direct_descriptors) : 0;
   }
   std::string_view name() const noexcept override { return "io_uring"; }
-  engine_traits traits() const noexcept override { return {.picks_buffer = true, .files = true}; }
+  engine_traits traits() const noexcept override {
+    return {.picks_buffer = true, .own_descriptors = directs_.is_open(), .files = true};
+  }
   bool defers() const noexcept { return (ring_.flags() & IORING_SETUP_DEFER_TASKRUN) != 0; }
 
  private:
@@ -75,8 +79,12 @@ class io_uring_engine final : public engine {
       return started::done;
     }
     if (op.kind == op_kind::send_file) {  // there is no submission for it: only the wait is one
-      op.outcome = perform_on(*this, op, wait_in_call::no);
+      op.outcome = perform_exposed(*this, op);
       if (op.outcome != -EAGAIN) return started::done;
+    }
+    if (brings_direct(op) && !directs_.reserve()) {
+      op.outcome = -ENFILE;
+      return started::done;
     }
     ++in_flight_;
     if (op.kind == op_kind::recv) receives_.add(op);
@@ -104,11 +112,12 @@ class io_uring_engine final : public engine {
   }
 
   void fill(io_uring_sqe& sqe, const operation& op) noexcept {
-    sqe.fd = op.fd;
+    direct_files::name(sqe, op.fd);
     switch (op.kind) {
     case op_kind::accept:
       sqe.opcode = IORING_OP_ACCEPT;
-      sqe.accept_flags = SOCK_CLOEXEC;
+      if (brings_direct(op)) direct_files::bring_into_slot(sqe);
+      else sqe.accept_flags = SOCK_CLOEXEC;
       break;
     case op_kind::connect:
       sqe.opcode = IORING_OP_CONNECT;
@@ -145,7 +154,7 @@ class io_uring_engine final : public engine {
     fill_transfer(sqe, IORING_OP_RECV, op);
     if (op.picks_buffer) {
       sqe.addr = 0;
-      sqe.flags = IOSQE_BUFFER_SELECT;
+      sqe.flags |= IOSQE_BUFFER_SELECT;
       sqe.buf_group = buffer_ring::group;
     }
   }
@@ -186,6 +195,54 @@ class io_uring_engine final : public engine {
   // What names the descriptor must be in the kernel's hands before the number can be used again.
   void do_forget(int) noexcept override {
     if (ring_.unsubmitted() > 0) submit();
+  }
+
+  // --- direct descriptors ---
+
+  [[nodiscard]] bool brings_direct(const operation& op) const noexcept {
+    return op.kind == op_kind::accept && directs_.is_open() && !op.gives_blocking;
+  }
+
+  void do_close(int fd) noexcept override {
+    if (!direct::is(fd)) {
+      do_forget(fd);
+      os().close(fd);
+      return;
+    }
+    io_uring_sqe* sqe = take();  // behind what names the slot, before what is brought into it
+    direct_files::fill_close(*sqe, fd);
+    sqe->user_data = tag_ignored;
+    directs_.give_back();
+    if (!running()) submit();
+  }
+
+  int do_adopt(int fd) noexcept override {
+    const auto ask = [this](auto fill) { return result_at_once(fill); };
+    return directs_.is_open() ? directs_.adopt(os(), fd, ask) : fd;
+  }
+
+  int do_expose(int fd) noexcept override {
+    if (!direct::is(fd)) return fd;
+    return result_at_once([fd](io_uring_sqe& sqe) { direct_files::fill_expose(sqe, fd); });
+  }
+
+  // Of a request that the kernel does without waiting. Other completions are set aside.
+  template <class Fill>
+  int result_at_once(Fill fill) noexcept {
+    if (!make_room()) return -ENOMEM;
+    io_uring_sqe* sqe = take();
+    fill(*sqe);
+    sqe->user_data = tag_at_once;
+    enable();
+    for (;;) {
+      check(ring_.enter(1, nullptr));
+      while (const io_uring_cqe* front = ring_.front()) {
+        const io_uring_cqe cqe = *front;
+        ring_.pop();
+        if (cqe.user_data == tag_at_once) return cqe.res;
+        held_.push_back(cqe);
+      }
+    }
   }
 
   void do_flush() noexcept override {
@@ -242,6 +299,10 @@ class io_uring_engine final : public engine {
       return static_cast<int>(from_poll_bits(cqe.res, op.wanted));
     }
     if (op.kind == op_kind::send_file && cqe.res > 0) return -EINTR;  // there is room: once more
+    if (brings_direct(op)) {
+      if (cqe.res >= 0) return direct::number_of(cqe.res);
+      directs_.give_back();
+    }
     if (!op.picks_buffer) return cqe.res;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
       std::byte* const data = leased_.taken(*buffers(), cqe.flags >> IORING_CQE_BUFFER_SHIFT);
@@ -250,7 +311,7 @@ class io_uring_engine final : public engine {
       return cqe.res;
     }
     if (leased_.is_open() || cqe.res <= 0) return cqe.res;
-    const int r = perform_on(*this, op, wait_in_call::no);  // the poll said that there is something
+    const int r = perform_exposed(*this, op);  // the poll said that there is something
     return r == -EAGAIN ? -ENOBUFS : r;  // there was not: goes round once more
   }
 
@@ -306,6 +367,7 @@ class io_uring_engine final : public engine {
   wake_descriptor wake_;
   ring ring_;
   buffer_ring leased_;
+  direct_files directs_;
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   std::size_t in_flight_ = 0;
@@ -316,11 +378,12 @@ class io_uring_engine final : public engine {
 
 }  // namespace
 
-made_engine make_io_uring(kernel& os, unsigned entries) {
+made_engine make_io_uring(kernel& os, unsigned entries, unsigned direct_descriptors) {
   wake_descriptor wake(os);
   if (wake.fd() < 0) return {nullptr, wake.fd()};
   auto it = std::make_unique<io_uring_engine>(os, std::move(wake));
-  if (const int r = it->open(std::clamp(entries, 2U, 4096U)); r < 0) return {nullptr, r};
+  const int r = it->open(std::clamp(entries, 2U, 4096U), direct_descriptors);
+  if (r < 0) return {nullptr, r};
   return {std::move(it), 0};
 }
 

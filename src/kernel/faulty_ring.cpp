@@ -33,18 +33,28 @@ void faulty_ring::before_enter(decider& d) noexcept {
   const unsigned* const array = word(params_.sq_off.array);
   for (; submissions_seen_ != tail; ++submissions_seen_) {
     io_uring_sqe& sqe = sqes_[array[submissions_seen_ & mask]];
-    requests_[requests_seen_++ % remembered] = {sqe.user_data, sqe.opcode};
+    requests_[requests_seen_++ % remembered] = {sqe.user_data, sqe.opcode, sqe.file_index > 0};
     if (const unsigned most = d.most_bytes(sqe.opcode); most > 0) sqe.len = std::min(sqe.len, most);
   }
 }
 
-int faulty_ring::opcode_of(std::uint64_t user_data) const noexcept {
+const faulty_ring::request* faulty_ring::request_of(std::uint64_t user_data) const noexcept {
   const std::size_t n = std::min(requests_seen_, remembered);
   for (std::size_t i = 1; i <= n; ++i) {
     const request& r = requests_[(requests_seen_ - i) % remembered];
-    if (r.user_data == user_data) return static_cast<int>(r.opcode);
+    if (r.user_data == user_data) return &r;
   }
-  return -1;
+  return nullptr;
+}
+
+// A connection that nobody gets.
+void faulty_ring::drop(int accepted, bool slot, kernel& below) const noexcept {
+  if (!slot) return void(below.close(accepted));
+  constexpr int nothing = -1;
+  const io_uring_files_update update{.offset = static_cast<unsigned>(accepted),
+                                     .resv = 0,
+                                     .fds = reinterpret_cast<std::uint64_t>(&nothing)};
+  below.io_uring_register(fd_, IORING_REGISTER_FILES_UPDATE, &update, 1);
 }
 
 void faulty_ring::after_enter(decider& d, kernel& below) noexcept {
@@ -57,10 +67,10 @@ void faulty_ring::after_enter(decider& d, kernel& below) noexcept {
   if (static_cast<int>(head - completions_seen_) > 0) completions_seen_ = head;
   for (; completions_seen_ != tail; ++completions_seen_) {
     io_uring_cqe& cqe = cqes[completions_seen_ & mask];
-    const int opcode = opcode_of(cqe.user_data);
-    const int error = opcode < 0 ? 0 : d.error_of(static_cast<unsigned>(opcode));
+    const request* const r = request_of(cqe.user_data);
+    const int error = r ? d.error_of(r->opcode) : 0;
     if (error == 0) continue;
-    if (opcode == IORING_OP_ACCEPT && cqe.res >= 0) below.close(cqe.res);  // nobody has got it
+    if (r->opcode == IORING_OP_ACCEPT && cqe.res >= 0) drop(cqe.res, r->into_slot, below);
     cqe.res = -error;
   }
 }

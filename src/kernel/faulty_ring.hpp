@@ -40,11 +40,13 @@ class faulty_ring {
   struct request {
     std::uint64_t user_data = 0;
     unsigned opcode = 0;
+    bool into_slot = false;  // what it brings becomes a registered file
   };
   static constexpr std::size_t remembered = 256;
 
   [[nodiscard]] unsigned* word(unsigned offset) const noexcept;
-  [[nodiscard]] int opcode_of(std::uint64_t user_data) const noexcept;
+  [[nodiscard]] const request* request_of(std::uint64_t user_data) const noexcept;
+  void drop(int accepted, bool slot, kernel& below) const noexcept;
 
   int fd_ = -1;
   io_uring_params params_{};

@@ -5,6 +5,7 @@
 #include "core/assert.hpp"
 #include "iolite/engine.hpp"
 #include "iolite/file.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "kernel/kernel.hpp"
 
 #include <algorithm>
@@ -42,22 +43,29 @@ class send_file_operation : public detail::stream_operation {
 // A descriptor in non-blocking mode, for a while.
 class nonblocking_now {
  public:
-  nonblocking_now(const context& c, int fd) noexcept : os_(c.on->os()), fd_(fd) {
-    if (c.on->traits().needs_nonblocking) return;
-    const int flags = os_.fcntl(fd_, F_GETFL);
+  nonblocking_now(const context& c, int fd) noexcept : on_(*c.on), fd_(fd) {
+    if (on_.traits().needs_nonblocking) return;
+    const system_descriptor socket(on_, fd_);
+    error_ = std::min(socket.number(), 0);
+    const int flags = on_.os().fcntl(socket.number(), F_GETFL);
     if (flags < 0 || (flags & O_NONBLOCK) != 0) return;
-    if (os_.fcntl(fd_, F_SETFL, flags | O_NONBLOCK) == 0) before_ = flags;
+    if (on_.os().fcntl(socket.number(), F_SETFL, flags | O_NONBLOCK) == 0) before_ = flags;
   }
   nonblocking_now(const nonblocking_now&) = delete;
   nonblocking_now& operator=(const nonblocking_now&) = delete;
   ~nonblocking_now() {
-    if (before_ >= 0) os_.fcntl(fd_, F_SETFL, before_);
+    if (before_ < 0) return;
+    const system_descriptor socket(on_, fd_);
+    on_.os().fcntl(socket.number(), F_SETFL, before_);
   }
+  // 0, or why it may block: there is no number to say so by.
+  [[nodiscard]] int error() const noexcept { return error_; }
 
  private:
-  kernel& os_;
+  engine& on_;
   const int fd_;
   int before_ = -1;
+  int error_ = 0;
 };
 
 struct pipe_ends {
@@ -150,6 +158,7 @@ task<result<std::uint64_t>> send_file(stream& to, const file& from, std::uint64_
     error = co_await by_copy(to, from, p);
   } else {
     const nonblocking_now mode(c, to.native_handle());
+    if (mode.error() < 0) co_return failure(mode.error());
     if (how == transfer::splice) error = co_await by_splice(to, from, p);
     else error = co_await by_sendfile(to, from, p);
     if (how == transfer::best && cannot(error) && p.sent == 0) {

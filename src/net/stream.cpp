@@ -4,6 +4,7 @@
 #include "core/assert.hpp"
 #include "iolite/engine.hpp"
 #include "iolite/scope.hpp"
+#include "iolite/system_descriptor.hpp"
 #include "iolite/time.hpp"
 #include "kernel/kernel.hpp"
 
@@ -128,7 +129,8 @@ bool stream::at_end_for(operation& receive) noexcept {
   std::uint32_t& receivable = owner_->receivable;
   if (receivable == detail::stream_owner::unlimited) {
     int arrived = 0;
-    if (engine_->os().bytes_arrived(fd_, &arrived) < 0) return false;
+    const system_descriptor socket(*this);
+    if (engine_->os().bytes_arrived(socket.number(), &arrived) < 0) return false;
     receivable = static_cast<std::uint32_t>(arrived);
   }
   if (!receive.all) receive.size = std::min<std::size_t>(receive.size, receivable);
@@ -159,6 +161,19 @@ bool connects_nonblocking(const engine_traits& t) noexcept {
   return t.needs_nonblocking || t.blocking;
 }
 
+// For a connection to `to`, as `on` keeps its sockets; or -errno.
+int new_socket(engine& on, const endpoint& to) noexcept {
+  kernel& os = on.os();
+  const int mode = connects_nonblocking(on.traits()) ? SOCK_NONBLOCK : 0;
+  const int fd = os.socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | mode, 0);
+  if (fd < 0) return fd;
+  constexpr int yes = 1;
+  int r = to.is_tcp() ? os.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) : 0;
+  if (r == 0) r = on.adopt(fd);
+  if (r < 0) os.close(fd);
+  return r;
+}
+
 }  // namespace
 
 task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
@@ -166,9 +181,8 @@ task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
   kernel& os = c.on->os();
   const engine_traits traits = c.on->traits();
   const clock::time_point until = deadline_after(c.on->now(), limit);
-  const int type = SOCK_STREAM | SOCK_CLOEXEC | (connects_nonblocking(traits) ? SOCK_NONBLOCK : 0);
   for (;;) {
-    const int fd = os.socket(to.family(), type, 0);
+    const int fd = new_socket(*c.on, to);
     if (fd < 0) co_return failure(fd);
     stream s(*c.on, fd, to.is_tcp());
     connect_operation connecting(fd, to);
@@ -186,9 +200,6 @@ task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
     if (traits.blocking) {
       if (const int r = os.fcntl(fd, F_SETFL, 0); r < 0) co_return failure(r);
     }
-    if (to.is_tcp()) {
-      if (const auto set = s.set_nodelay(true); !set) co_return std::unexpected(set.error());
-    }
     co_return std::move(s);
   }
 }
@@ -197,7 +208,9 @@ task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
 
 result<void> stream::shutdown_write() noexcept {
   if (fd_ < 0) return failure(-EBADF);
-  const int r = engine_->os().shutdown(fd_, SHUT_WR);
+  const system_descriptor socket(*this);
+  if (socket.number() < 0) return failure(socket.number());
+  const int r = engine_->os().shutdown(socket.number(), SHUT_WR);
   if (r < 0) return failure(r);
   return {};
 }
@@ -230,9 +243,14 @@ void stream::close() noexcept {
 int stream::release() noexcept {
   IOLITE_ASSERT(!receiving_ && !sending_,
                 "a stream is released only while nothing is pending on it");
+  if (fd_ < 0) return -1;
+  const int fd = engine_->expose(fd_);
+  if (fd < 0) return fd;
+  if (fd == fd_) engine_->forget(fd_);
+  else engine_->close(fd_);  // there are two for the socket
   owner_ = nullptr;
-  if (fd_ >= 0) engine_->forget(fd_);
-  return std::exchange(fd_, -1);
+  fd_ = -1;
+  return fd;
 }
 
 void stream::take(stream& other) noexcept {
@@ -257,20 +275,26 @@ void stream::set_idle_timeout(clock::duration limit) noexcept {
 endpoint stream::local() const noexcept {
   sockaddr_storage a{};
   socklen_t n = sizeof a;
-  if (fd_ < 0 || engine_->os().getsockname(fd_, reinterpret_cast<sockaddr*>(&a), &n) < 0) return {};
-  return endpoint::from_native(&a, n);
+  if (fd_ < 0) return {};
+  const system_descriptor socket(*this);
+  const int r = engine_->os().getsockname(socket.number(), reinterpret_cast<sockaddr*>(&a), &n);
+  return r < 0 ? endpoint() : endpoint::from_native(&a, n);
 }
 
 endpoint stream::peer() const noexcept {
   sockaddr_storage a{};
   socklen_t n = sizeof a;
-  if (fd_ < 0 || engine_->os().getpeername(fd_, reinterpret_cast<sockaddr*>(&a), &n) < 0) return {};
-  return endpoint::from_native(&a, n);
+  if (fd_ < 0) return {};
+  const system_descriptor socket(*this);
+  const int r = engine_->os().getpeername(socket.number(), reinterpret_cast<sockaddr*>(&a), &n);
+  return r < 0 ? endpoint() : endpoint::from_native(&a, n);
 }
 
 result<void> stream::set_option(int level, int name, int value) noexcept {
   if (fd_ < 0) return failure(-EBADF);
-  const int r = engine_->os().setsockopt(fd_, level, name, &value, sizeof value);
+  const system_descriptor socket(*this);
+  if (socket.number() < 0) return failure(socket.number());
+  const int r = engine_->os().setsockopt(socket.number(), level, name, &value, sizeof value);
   if (r < 0) return failure(r);
   return {};
 }

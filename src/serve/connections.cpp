@@ -1,6 +1,7 @@
 // See connections.hpp.
 #include "serve/connections.hpp"
 
+#include "iolite/system_descriptor.hpp"
 #include "serve/signals.hpp"
 
 #include <memory>
@@ -106,7 +107,7 @@ static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
 
 void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s) {
   auto record = std::make_unique<connection>(*this, s.native_handle());
-  if (table_.draining()) on_.os().shutdown(record->fd, SHUT_RD);
+  if (table_.draining()) on_.os().shutdown(system_descriptor(s).number(), SHUT_RD);
   s.set_owner(record.get());
   std::optional<task<void>> handled;
   try {
@@ -137,7 +138,7 @@ unsigned loop_connections::cut() noexcept {
 void loop_connections::shut_down(int how) noexcept {
   for (const child_task* c = handlers_.first_child(); c; c = c->next) {
     const int fd = static_cast<const connection*>(c)->fd;
-    if (fd >= 0) on_.os().shutdown(fd, how);
+    if (fd >= 0) on_.os().shutdown(system_descriptor(on_, fd).number(), how);
   }
 }
 

@@ -150,7 +150,9 @@ server::outcome server::serve_on_one_loop(std::string_view engine, const loop_bo
 // For a connection that is alone on its thread or in its process.
 std::expected<std::unique_ptr<engine>, error> server::connection_engine() const {
   if (model_.engine == "blocking") return make_plain_blocking(os_);
-  return make_engine_on(os_, model_.engine, options_.engine);
+  engine_options o = options_.engine;
+  o.direct_descriptors = 0;  // its socket comes from another engine
+  return make_engine_on(os_, model_.engine, o);
 }
 
 bool server::connections_block() const {
@@ -223,10 +225,11 @@ void server::note_pause(const std::error_code& why) noexcept {
   ++counts_->accept_pauses;
   const bool descriptors =
       why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
-  log_once(descriptors ? cause::no_descriptor : cause::accept, [&] {
-    return "accepting pauses: " + why.message() +
-           (descriptors ? "; raise `ulimit -n` or lower connections_max" : "");
-  });
+  const char* const remedy = options_.engine.direct_descriptors > 0
+                                 ? "; raise direct_descriptors or lower connections_max"
+                                 : "; raise `ulimit -n` or lower connections_max";
+  log_once(descriptors ? cause::no_descriptor : cause::accept,
+           [&] { return "accepting pauses: " + why.message() + (descriptors ? remedy : ""); });
 }
 
 // --- one connection ---

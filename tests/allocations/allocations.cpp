@@ -53,7 +53,7 @@ void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { releas
 
 namespace iolite_test {
 
-INSTANTIATE_TEST_SUITE_P(allocations, engine, testing::ValuesIn(engine_names(true)),
+INSTANTIATE_TEST_SUITE_P(allocations, engine, testing::ValuesIn(engine_variants()),
                          [](const auto& p) { return p.param; });
 
 namespace {

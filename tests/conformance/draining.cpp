@@ -203,7 +203,7 @@ TEST_P(serve_in_one_process, a_stop_requested_from_another_thread_drains) {
   o.shares_memory = true;
   std::promise<std::vector<endpoint>> listening;
   o.on_listening = [&](const model_choice& c, const std::vector<endpoint>& at) {
-    EXPECT_EQ(c.model, GetParam());
+    EXPECT_EQ(c.model, model());
     listening.set_value(at);
   };
   std::expected<serve_report, error> result;

@@ -6,7 +6,7 @@
 namespace iolite_test {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(engine);
-INSTANTIATE_TEST_SUITE_P(conformance, engine, testing::ValuesIn(engine_names(true)),
+INSTANTIATE_TEST_SUITE_P(conformance, engine, testing::ValuesIn(engine_variants()),
                          [](const auto& p) { return p.param; });
 
 namespace {

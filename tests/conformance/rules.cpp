@@ -194,7 +194,7 @@ TEST_P(engine, a_child_of_fork_may_make_an_engine_of_its_own) {
   pair.theirs.send_all("one");
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "one");
   if (is_simulated()) GTEST_SKIP() << "fork(2) is not simulated";
-  const child_end end = run_in_child([name = GetParam()] {
+  const child_end end = run_in_child([name = std::string(on().name())] {
     auto made = make_engine_on(iolite::kernel::real(), name);
     if (!made) ::_exit(made.error().message.find("fork") == std::string::npos ? 3 : 4);
     auto e = std::move(*made);

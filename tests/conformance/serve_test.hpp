@@ -20,6 +20,7 @@ class serve : public testing::TestWithParam<std::string> {
 
   // Options for the model under test. A loop that asks everyone again and again sleeps in between.
   [[nodiscard]] iolite::serve_options options() const;
+  [[nodiscard]] std::string model() const;
   [[nodiscard]] iolite::placement placed() const;
   [[nodiscard]] iolite::engine_traits traits() const;
 

@@ -194,6 +194,7 @@ TEST_P(serve_by_workers, a_worker_that_crashes_again_and_again_is_started_more_a
 // as soon as there is room.
 void run_out_of_descriptors(serve_options o, bool one_process, int room) {
   o.workers = 1;
+  if (o.engine.direct_descriptors > 0) o.engine.direct_descriptors = static_cast<unsigned>(room);
   served server(echo, o, [room] {
     const auto limit = static_cast<rlim_t>(open_descriptors() + room);
     const rlimit few{limit, limit};

@@ -32,26 +32,47 @@ std::vector<std::string> engine_names(bool only_available) {
   return out;
 }
 
+std::vector<std::string> engine_variants() {
+  std::vector<std::string> out = engine_names(true);
+  for (const iolite::model_info& m : known_models()) {
+    const bool direct = std::ranges::find(m.features, "direct-descriptors") != m.features.end();
+    const std::string variant = m.engine + "_direct";
+    if (direct && std::ranges::find(out, variant) == out.end()) out.push_back(variant);
+  }
+  return out;
+}
+
 namespace {
 
 constexpr std::string_view simulated_mark = "_simulated_";
+constexpr std::string_view direct_mark = "_direct";
+
+bool has_direct(const std::string& parameter) {
+  return parameter.find(direct_mark) != parameter.npos;
+}
 
 std::string engine_of(const std::string& parameter) {
-  return parameter.substr(0, parameter.find(simulated_mark));
+  return parameter.substr(0, std::min(parameter.find(simulated_mark), parameter.find(direct_mark)));
+}
+
+iolite::engine_options options_of(const std::string& parameter,
+                                  iolite::engine_options options = {}) {
+  if (has_direct(parameter)) options.direct_descriptors = 512;
+  return options;
 }
 
 }  // namespace
 
 std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
   if (is_simulated()) return new_engine(system_of_test(), name);
-  auto made = iolite::make_engine(name);
+  auto made = iolite::make_engine(engine_of(name), options_of(name));
   if (!made) throw std::runtime_error(made.error().message);
   return std::move(*made);
 }
 
 std::unique_ptr<iolite::engine> new_engine(iolite::kernel& os, const std::string& name,
                                            const iolite::engine_options& options) {
-  auto made = iolite::make_engine_on(os, engine_of(name), options);
+  auto made = iolite::make_engine_on(os, engine_of(name), options_of(name, options));
   if (!made) throw std::runtime_error(made.error().message);
   return std::move(*made);
 }

@@ -27,10 +27,13 @@ namespace iolite_test {
 using namespace std::chrono_literals;
 
 // The parameter of a test is the name of an engine, or `epoll_simulated_7`: on a simulated kernel,
-// with seed 7.
+// with seed 7; or `io_uring_direct`: its streams have direct descriptors.
 [[nodiscard]] const std::vector<iolite::model_info>& known_models();
 // Names of the registry: all, and those this machine allows.
 [[nodiscard]] std::vector<std::string> engine_names(bool only_available);
+
+// The available ones, and `io_uring_direct` where that works: see direct_descriptors.
+[[nodiscard]] std::vector<std::string> engine_variants();
 
 // Throws std::runtime_error with the library's message when there is none to be had.
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);

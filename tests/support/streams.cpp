@@ -9,7 +9,7 @@ using namespace iolite;
 
 stream adopt(engine& on, int fd, bool tcp) {
   set_nonblocking(fd, on.traits().needs_nonblocking);
-  return stream(on, fd, tcp);
+  return stream(on, on.adopt(fd), tcp);
 }
 stream adopt(engine& on, raw_socket socket, bool tcp) { return adopt(on, socket.release(), tcp); }
 

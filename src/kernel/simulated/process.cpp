@@ -105,7 +105,7 @@ long process::perform(call c, const call_args& a) {
   case call::io_uring_register: {
     const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(a.as<int>(0)));
     if (!ring) return files_.find(a.as<int>(0)) ? -EOPNOTSUPP : -EBADF;
-    return ring->configure(a.as<unsigned>(1), a.as<const void*>(2));
+    return ring->configure(a.as<unsigned>(1), a.as<const void*>(2), a.as<unsigned>(3));
   }
   case call::nanosleep: return sleep(a.as<const timespec*>(0));
   case call::sched_yield: return yield();

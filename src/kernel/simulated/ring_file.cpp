@@ -84,10 +84,13 @@ std::shared_ptr<std::byte[]> ring_file::map(std::size_t bytes, long offset) cons
   return offset == static_cast<long>(IORING_OFF_SQES) && fits ? entries_ : nullptr;
 }
 
-int ring_file::configure(unsigned operation, const void* argument) {
+int ring_file::configure(unsigned operation, const void* argument, unsigned count) {
   if (operation == IORING_REGISTER_ENABLE_RINGS) {
     return std::exchange(enabled_, true) ? -EBADFD : 0;
   }
+  if (operation == IORING_REGISTER_PROBE) return probe(argument, count);
+  if (operation == IORING_REGISTER_FILES2) return make_slots(argument);
+  if (operation == IORING_REGISTER_FILES_UPDATE) return empty_slot(argument);
   const bool adds = operation == IORING_REGISTER_PBUF_RING;
   if (!has_buffer_rings_ || (!adds && operation != IORING_UNREGISTER_PBUF_RING)) return -EINVAL;
   if (reinterpret_cast<std::uintptr_t>(argument) < 4096) return -EFAULT;
@@ -110,8 +113,8 @@ unsigned ring_file::completions() const noexcept { return word(cq_tail) - word(c
 ring_file::submission ring_file::next_submission() const noexcept {
   const unsigned at = word(sq_array + 4 * (word(sq_head) & (submissions_ - 1)));
   const auto& e = reinterpret_cast<const io_uring_sqe*>(entries_.get())[at];
-  return {e.opcode, e.flags,         e.ioprio, e.buf_group, e.fd,
-          e.len,    e.poll32_events, e.addr,   e.off,       e.user_data};
+  return {e.opcode,        e.flags, e.ioprio, e.buf_group, e.fd,        e.len,
+          e.poll32_events, e.addr,  e.off,    e.user_data, e.file_index};
 }
 
 int ring_file::submit(unsigned most) {
@@ -145,7 +148,7 @@ bool ring_file::begin(chain what, std::uint64_t line, bool alone) {
   r.alone = alone && !is_multishot(r.asked);
   if (!is_known(r.asked)) return settle(r, -EINVAL), false;
   if (needs_file(r.asked)) {
-    r.on = files_.share(r.asked.fd);
+    r.on = (r.asked.has(IOSQE_FIXED_FILE) ? slots_ : files_).share(r.asked.fd);
     if (!r.on) return settle(r, -EBADF), true;
   }
   if (r.asked.has(IOSQE_BUFFER_SELECT) && !has_buffer(r.asked)) return settle(r, -ENOBUFS), true;
@@ -261,6 +264,7 @@ void ring_file::closed() {
     if (r->on) r->on->dropped();
   }
   done_.clear();
+  slots_.clear();
 }
 
 }  // namespace iolite::simulated

@@ -5,7 +5,9 @@
 // IORING_SETUP_DEFER_TASKRUN promises. Its completion may come a little later than it, and after
 // those of later ones; those of one request, and of one chain of links, come in order.
 //
-// Not in it: IOSQE_IO_DRAIN, registered files and buffers, SQPOLL, bundles, zero copy, messages.
+// Registered files are a table that begins empty: requests fill it, empty it, and name its slots.
+//
+// Not in it: IOSQE_IO_DRAIN, registered buffers, SQPOLL, bundles, zero copy, messages.
 #pragma once
 #include "kernel/simulated/descriptors.hpp"
 #include "kernel/simulated/file.hpp"
@@ -18,6 +20,8 @@ namespace iolite::simulated {
 
 class any_socket;
 
+constexpr std::uint8_t op_fixed_fd_install = 54;  // Linux 6.8; the headers may be older
+
 class ring_file final : public file {
  public:
   ring_file(site& of, descriptors& files) : file(of), files_(files) {}
@@ -26,7 +30,7 @@ class ring_file final : public file {
   int open(unsigned entries, io_uring_params& p);
   // The memory at an offset of mmap(2); null: there is none.
   [[nodiscard]] std::shared_ptr<std::byte[]> map(std::size_t bytes, long offset) const;
-  int configure(unsigned operation, const void* argument);
+  int configure(unsigned operation, const void* argument, unsigned count);
 
   // --- the parts of io_uring_enter(2) ---
   [[nodiscard]] bool is_enabled() const noexcept { return enabled_; }
@@ -50,6 +54,7 @@ class ring_file final : public file {
     int fd;
     std::uint32_t bytes, call_flags;
     std::uint64_t address, offset, user_data;
+    std::uint32_t file_index;
     [[nodiscard]] bool has(unsigned flag) const noexcept { return (flags & flag) != 0; }
   };
   using chain = std::deque<submission>;
@@ -118,6 +123,15 @@ class ring_file final : public file {
   [[nodiscard]] static bool needs_file(const submission& asked) noexcept;
   [[nodiscard]] bool wrong(fault_kind k) { return world().goes_wrong(k, of().number); }
 
+  // --- ring_slots.cpp: registered files ---
+  int make_slots(const void* argument);
+  int empty_slot(const void* argument);
+  static int probe(const void* argument, unsigned most);
+  int add(const submission& asked, std::shared_ptr<file> f);
+  int put_into_slots(const submission& asked);
+  int install(const request& r);
+  int close(const submission& asked);
+
   // --- ring_cancels.cpp: what ends other requests ---
   int cancel(const submission& asked);
   int cancel_at(std::size_t at);
@@ -129,6 +143,7 @@ class ring_file final : public file {
   [[nodiscard]] clock::time_point time_of(const submission& asked) const;
 
   descriptors& files_;
+  descriptors slots_{0};
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues
   bool enabled_ = false;
   bool has_buffer_rings_ = true;

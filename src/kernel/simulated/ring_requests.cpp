@@ -34,7 +34,7 @@ bool ring_file::is_multishot(const submission& asked) noexcept {
 }
 
 bool ring_file::is_known(const submission& asked) noexcept {
-  if (asked.has(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN)) return false;
+  if (asked.has(IOSQE_IO_DRAIN)) return false;
   switch (asked.opcode) {
   case IORING_OP_LINK_TIMEOUT: return false;  // nothing before it
   case IORING_OP_RECV: return !is_multishot(asked) || asked.has(IOSQE_BUFFER_SELECT);
@@ -51,7 +51,9 @@ bool ring_file::is_known(const submission& asked) noexcept {
   case IORING_OP_TIMEOUT_REMOVE:
   case IORING_OP_ASYNC_CANCEL:
   case IORING_OP_SHUTDOWN:
-  case IORING_OP_CLOSE: return true;
+  case IORING_OP_CLOSE:
+  case IORING_OP_FILES_UPDATE: return true;
+  case op_fixed_fd_install: return asked.has(IOSQE_FIXED_FILE);
   default: return false;
   }
 }
@@ -63,6 +65,7 @@ bool ring_file::needs_file(const submission& asked) noexcept {
   case IORING_OP_TIMEOUT:
   case IORING_OP_TIMEOUT_REMOVE:
   case IORING_OP_ASYNC_CANCEL:
+  case IORING_OP_FILES_UPDATE:
   case IORING_OP_CLOSE: return false;
   default: return true;
   }
@@ -94,6 +97,7 @@ int ring_file::attempt(request& r, unsigned& flags) {
   case IORING_OP_WRITE: return transfer(r);
   case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
   case IORING_OP_SHUTDOWN: return shut_down(r);
+  case op_fixed_fd_install: return install(r);
   default: return at_once(r.asked);
   }
 }
@@ -103,7 +107,8 @@ int ring_file::at_once(const submission& asked) {
   case IORING_OP_ASYNC_CANCEL: return cancel(asked);
   case IORING_OP_POLL_REMOVE: return remove(asked, IORING_OP_POLL_ADD);
   case IORING_OP_TIMEOUT_REMOVE: return remove(asked, IORING_OP_TIMEOUT);
-  case IORING_OP_CLOSE: return files_.find(asked.fd) == this ? -EBADF : files_.close(asked.fd);
+  case IORING_OP_FILES_UPDATE: return put_into_slots(asked);
+  case IORING_OP_CLOSE: return close(asked);
   default: return 0;  // NOP
   }
 }
@@ -113,13 +118,14 @@ int ring_file::accept(request& r, unsigned& flags) {
   if (!s) return -ENOTSOCK;
   if (const int bad = s->may_accept(); bad < 0) return bad;
   if ((s->readiness() & POLLIN) == 0) return -EAGAIN;
-  if (!files_.has_room()) return -EMFILE;
+  const bool into_slot = r.asked.file_index != 0;
+  if (!into_slot && !files_.has_room()) return -EMFILE;
   if (wrong(fault_kind::no_memory)) return -ENOMEM;
   if (wrong(fault_kind::abort_accept)) return -ECONNABORTED;
   const auto child = s->accept();
   if (r.asked.call_flags & SOCK_NONBLOCK) child->status_flags |= O_NONBLOCK;
   if (is_multishot(r.asked) && has_room()) flags |= IORING_CQE_F_MORE;
-  return files_.add(child, (r.asked.call_flags & SOCK_CLOEXEC) != 0);
+  return add(r.asked, child);
 }
 
 int ring_file::connect(request& r) {

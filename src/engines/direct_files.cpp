@@ -1,0 +1,71 @@
+// See direct_files.hpp.
+#include "engines/direct_files.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace iolite {
+namespace {
+
+// Linux 6.8; the headers may be older.
+constexpr std::uint8_t op_fixed_fd_install = 54;
+
+// IORING_REGISTER_PROBE, Linux 5.6.
+bool has_operation(ring& r, std::uint8_t opcode) noexcept {
+  constexpr unsigned most = 256;
+  alignas(io_uring_probe)
+      std::array<char, sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op)>
+          memory{};
+  if (r.register_with(IORING_REGISTER_PROBE, memory.data(), most) < 0) return false;
+  io_uring_probe_op found{};
+  std::memcpy(&found, memory.data() + sizeof(io_uring_probe) + opcode * sizeof found, sizeof found);
+  return found.op == opcode && (found.flags & IO_URING_OP_SUPPORTED) != 0;
+}
+
+}  // namespace
+
+int direct_files::open(ring& r, unsigned slots) noexcept {
+  constexpr unsigned most = 1U << 20;  // IORING_MAX_FIXED_FILES
+  if (slots > most) return -E2BIG;
+  if (!has_operation(r, op_fixed_fd_install)) return -ENOTSUP;
+  io_uring_rsrc_register table{};
+  table.nr = slots;
+  table.flags = IORING_RSRC_REGISTER_SPARSE;
+  const int made = r.register_with(IORING_REGISTER_FILES2, &table, sizeof table);
+  if (made == -EMFILE) return -E2BIG;
+  if (made < 0) return made == -EINVAL ? -ENOTSUP : made;
+  slots_ = slots;
+  free_ = slots;
+  return 0;
+}
+
+void direct_files::name(io_uring_sqe& sqe, int fd) noexcept {
+  sqe.fd = direct::is(fd) ? direct::slot_of(fd) : fd;
+  if (direct::is(fd)) sqe.flags |= IOSQE_FIXED_FILE;
+}
+
+void direct_files::bring_into_slot(io_uring_sqe& sqe) noexcept {
+  sqe.file_index = IORING_FILE_INDEX_ALLOC;
+}
+
+void direct_files::fill_adopt(io_uring_sqe& sqe, int* ordinary) noexcept {
+  sqe.opcode = IORING_OP_FILES_UPDATE;
+  sqe.fd = -1;
+  sqe.addr = reinterpret_cast<std::uint64_t>(ordinary);
+  sqe.len = 1;
+  sqe.off = IORING_FILE_INDEX_ALLOC;
+}
+
+void direct_files::fill_expose(io_uring_sqe& sqe, int direct) noexcept {
+  sqe.opcode = op_fixed_fd_install;
+  name(sqe, direct);
+}
+
+void direct_files::fill_close(io_uring_sqe& sqe, int direct) noexcept {
+  sqe.opcode = IORING_OP_CLOSE;
+  sqe.file_index = static_cast<unsigned>(direct::slot_of(direct)) + 1;
+  sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
+}  // namespace iolite
