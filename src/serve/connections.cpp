@@ -98,10 +98,15 @@ struct loop_connections::connection final : child_task, detail::stream_owner {
   connection(loop_connections& all, int number) noexcept
       : child_task(all.handlers_), stream_owner{all, number} {
     all.table_.came();
+    all.live_.fetch_add(1, std::memory_order_relaxed);
   }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
-  ~connection() { static_cast<loop_connections&>(home).table_.went(); }
+  ~connection() {
+    auto& all = static_cast<loop_connections&>(home);
+    all.live_.fetch_sub(1, std::memory_order_relaxed);
+    all.table_.went();
+  }
 };
 static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
 

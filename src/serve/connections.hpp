@@ -90,8 +90,9 @@ class loop_connections final : private child_keeper, private detail::stream_home
   // Who is told of what a handler has let out.
   using failure = std::function<void(const std::exception_ptr&)>;
 
-  loop_connections(engine& on, connection_table& table, failure failed)
-      : on_(on), table_(table), failed_(std::move(failed)), handlers_(on, this) {}
+  // `live` says how many they are, to any thread.
+  loop_connections(engine& on, connection_table& table, std::atomic<int>& live, failure failed)
+      : on_(on), table_(table), live_(live), failed_(std::move(failed)), handlers_(on, this) {}
 
   // Runs `handle`, which is given `s`, as one of them. Throws std::bad_alloc without memory to know
   // it by; whatever the handler throws is told.
@@ -101,6 +102,7 @@ class loop_connections final : private child_keeper, private detail::stream_home
   void drain() noexcept;
   unsigned cut() noexcept;
   [[nodiscard]] scope& handlers() noexcept { return handlers_; }
+  [[nodiscard]] engine& on() const noexcept { return on_; }
 
  private:
   struct connection;
@@ -112,6 +114,7 @@ class loop_connections final : private child_keeper, private detail::stream_home
 
   engine& on_;
   connection_table& table_;
+  std::atomic<int>& live_;
   const failure failed_;
   scope handlers_;
 };

@@ -264,25 +264,35 @@ void server::note_failure(const std::exception_ptr& thrown) noexcept {
   });
 }
 
-task<void> server::start_on_loop(loop_connections& connections, stream s) {
+void server::start_on_loop(loop_connections& connections, stream s) {
   s.set_idle_timeout(options_.idle_timeout);
   connections.start(handler_, std::move(s));
-  co_return;
 }
 
 // --- a loop with its listeners, until it is stopped and drained ---
 
-task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
+task<void> server::loop(std::vector<listener> listeners, task<void> stopped, pool_shares* pool,
+                        std::size_t mine) {
   const context c = co_await here{};
   const bool one_at_a_time = c.on->traits().blocking;
   scope acceptors;
-  loop_connections connections(*c.on, connections_, [this](const auto& e) { note_failure(e); });
-  const sink take = one_at_a_time
-                        ? sink([this](stream s) { return connection(std::move(s)); })
-                        : sink([&](stream s) { return start_on_loop(connections, std::move(s)); });
+  pool_shares::seat alone;
+  pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
+  loop_connections connections(*c.on, connections_, seat.live,
+                               [this](const auto& e) { note_failure(e); });
+  sink take = [&](stream s) -> task<void> {
+    start_on_loop(connections, std::move(s));
+    co_return;
+  };
+  if (one_at_a_time) {
+    take = [this](stream s) { return connection(std::move(s)); };
+  } else if (pool) {
+    take = [&](stream s) { return share_out(*pool, seat, connections, std::move(s)); };
+  }
   std::exception_ptr failed;
   try {
     for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
+    if (pool) acceptors.spawn(take_newcomers(seat, connections));
     co_await stopped;
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();
@@ -299,6 +309,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped) {
   connections.drain();
   if (acceptors.to_be_joined()) co_await acceptors.join();
   listeners.clear();
+  while (const auto late = seat.coming.try_receive()) take_newcomer(*late, seat, connections);
   if (connections.handlers().to_be_joined()) co_await connections.handlers().join();
   timer.cancel();
   if (timer.to_be_joined()) co_await timer.join();

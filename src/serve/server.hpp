@@ -4,6 +4,7 @@
 #include "iolite/serve.hpp"
 #include "kernel/kernel.hpp"
 #include "serve/connections.hpp"
+#include "serve/pool_shares.hpp"
 #include "serve/stop.hpp"
 
 #include <array>
@@ -64,8 +65,9 @@ class server : public std::enable_shared_from_this<server> {
   // entry already.
   task<void> connection(stream s, connection_table::entry* known = nullptr);
   void note_failure(const std::exception_ptr& thrown) noexcept;
-  task<void> start_on_loop(loop_connections& connections, stream s);
-  task<void> loop(std::vector<listener> listeners, task<void> stopped);
+  void start_on_loop(loop_connections& connections, stream s);
+  task<void> loop(std::vector<listener> listeners, task<void> stopped, pool_shares* pool = nullptr,
+                  std::size_t mine = 0);
   task<void> cut_after_timeout(scope& acceptors, loop_connections& connections);
   void cut(scope& acceptors, loop_connections& connections) noexcept;
   task<void> until_latch();
@@ -86,6 +88,11 @@ class server : public std::enable_shared_from_this<server> {
   outcome serve_shared();
   outcome serve_thread();
   outcome serve_pool();
+  task<void> share_out(pool_shares& pool, pool_shares::seat& mine, loop_connections& connections,
+                       stream s);
+  task<void> take_newcomers(pool_shares::seat& mine, loop_connections& connections);
+  void take_newcomer(pool_shares::newcomer n, pool_shares::seat& mine,
+                     loop_connections& connections);
   outcome serve_queue();  // blocking/pool
   task<void> accept_for_threads(std::vector<listener> listeners);
   task<void> start_thread(stream s);

@@ -164,18 +164,49 @@ server::outcome server::serve_pool() {
   }
   auto control = make_engine_on(os_, "blocking");
   if (!control) return std::unexpected(control.error());
+  pool_shares shares(os_, n);  // outlives the threads
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
   joined_threads threads(os_, [this] { stop_workers_.set(); }, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
-    threads.start([this, on = std::move(engines[i]), mine = std::move(listeners[i])]() mutable {
-      on->run(loop(std::move(mine), until_event()));
-    });
+    threads.start(
+        [this, &shares, i, on = std::move(engines[i]), own = std::move(listeners[i])]() mutable {
+          on->run(loop(std::move(own), until_event(), &shares, i));
+        });
   }
   (*control)->run(until_latch());
   stop_workers_.set();
   threads.join();
   return {};
+}
+
+// A descriptor of the engine's own can be used by no other.
+task<void> server::share_out(pool_shares& pool, pool_shares::seat& mine,
+                             loop_connections& connections, stream s) {
+  const pool_shares::newcomer n{s.native_handle(), s.is_tcp()};
+  if (!stopping_ && !s.on()->traits().own_descriptors && pool.hand_on(mine, n)) {
+    static_cast<void>(s.release());
+    co_return;
+  }
+  start_on_loop(connections, std::move(s));
+}
+
+task<void> server::take_newcomers(pool_shares::seat& mine, loop_connections& connections) {
+  for (;;) {
+    const auto next = co_await mine.coming.receive();
+    if (!next) co_return;
+    take_newcomer(*next, mine, connections);
+  }
+}
+
+void server::take_newcomer(pool_shares::newcomer n, pool_shares::seat& mine,
+                           loop_connections& connections) {
+  mine.live.fetch_sub(1, std::memory_order_relaxed);  // it was on its way
+  try {
+    start_on_loop(connections, stream(connections.on(), n.fd, n.tcp));
+  } catch (const std::bad_alloc&) {
+    note_starved_connection();
+  }
 }
 
 // --- blocking/pool: N workers fed from one queue ---
