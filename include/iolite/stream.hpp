@@ -20,6 +20,7 @@ class stream;
 
 namespace detail {
 
+class delivery;  // of an outbox
 // Whose connection it is: serve() keeps count of them, and ends them.
 struct stream_owner {
   // The descriptor is about to be closed.
@@ -45,6 +46,7 @@ class stream_operation : public awaitable_operation {
 
  private:
   friend class iolite::stream;
+  friend class delivery;
   stream_operation*& seat() const noexcept;
   void heed_reset() noexcept;
   stream* stream_;  // null once the stream is closed
@@ -82,6 +84,16 @@ class send_operation : public detail::stream_operation {
       : stream_operation(s, op_kind::send, const_cast<std::byte*>(from.data()), from.size(),
                          whole) {}
   result<std::size_t> await_resume() noexcept;
+};
+
+class send_pieces_operation : public send_operation, private piece_source {
+ public:
+  send_pieces_operation(stream& s, std::span<const piece> pieces) noexcept;
+
+ private:
+  std::size_t pieces_after(std::size_t sent, std::span<piece> into) noexcept override;
+  std::span<const piece> all_pieces_;
+  std::size_t first_ = 0, before_ = 0;  // the first not out whole; bytes before it
 };
 
 class stream {
@@ -124,6 +136,10 @@ class stream {
   [[nodiscard]] send_operation send_all(std::string_view text) noexcept {
     return send_all(std::as_bytes(std::span(text)));
   }
+  // All pieces, in order, copied nowhere; they and their list stay until the co_await returns.
+  [[nodiscard]] send_pieces_operation send_all(std::span<const piece> pieces) noexcept {
+    return send_pieces_operation(*this, pieces);
+  }
   // What the kernel takes at once: at least one byte.
   [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept {
     return send_operation(*this, from, false);
@@ -149,8 +165,7 @@ class stream {
 
   // Each receive and send that has no deadline of its own gets this one; zero: none.
   void set_idle_timeout(clock::duration limit) noexcept { idle_ = limit; }
-  // TCP_NODELAY: small messages leave at once. Set by connect() and by listeners unless told not
-  // to.
+  // TCP_NODELAY: small messages leave at once. connect() and listeners set it unless told not to.
   result<void> set_nodelay(bool on) noexcept;
   // SO_KEEPALIVE with TCP_KEEPIDLE and TCP_KEEPINTVL (whole seconds): a silent peer is probed.
   result<void> set_keepalive(clock::duration idle, clock::duration interval) noexcept;
@@ -163,6 +178,7 @@ class stream {
 
  private:
   friend class detail::stream_operation;
+  friend class detail::delivery;
   void take(stream& other) noexcept;
   bool at_end_for(detail::stream_operation& receive) noexcept;
   result<void> set_option(int level, int name, int value) noexcept;

@@ -2,6 +2,7 @@
 #include "core/perform.hpp"
 
 #include "core/assert.hpp"
+#include "core/gather.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
 
@@ -32,6 +33,13 @@ int connect_once(kernel& os, const operation& op) noexcept {
   // unix(7): the listener's queue is full, and nothing tells when it is not: see stream::connect.
   if (r == -EAGAIN) return -EBUSY;
   return r;
+}
+
+long send_once(kernel& os, const operation& op, int flags) noexcept {
+  if (!op.gathers) return os.send(op.fd, op.data + op.moved, left_of(op), flags);
+  gathered pieces;
+  pieces.take_from(op);
+  return os.sendmsg(op.fd, &pieces.header(), flags);
 }
 
 // The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE: whether
@@ -76,7 +84,7 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
       break;
     case op_kind::connect: n = connect_once(os, op); break;
     case op_kind::recv: n = os.recv(op.fd, op.data + op.moved, left_of(op), flags); break;
-    case op_kind::send: n = os.send(op.fd, op.data + op.moved, left_of(op), flags); break;
+    case op_kind::send: n = send_once(os, op, flags); break;
     case op_kind::send_file: n = send_file_once(os, op); break;
     case op_kind::read: n = os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;
     case op_kind::write: n = os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op)); break;

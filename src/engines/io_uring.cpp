@@ -8,6 +8,7 @@
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
 #include "core/assert.hpp"
+#include "core/gather.hpp"
 #include "core/perform.hpp"
 #include "engines/buffer_ring.hpp"
 #include "engines/ring.hpp"
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <new>
 #include <vector>
 
 namespace iolite {
@@ -69,7 +71,7 @@ class io_uring_engine final : public engine {
       op.outcome = -ENOMEM;
       return started::done;
     }
-    if (!make_room()) {
+    if (!make_room() || (op.gathers && !prepare_gathering())) {
       op.outcome = -ENOMEM;
       return started::done;
     }
@@ -111,7 +113,8 @@ class io_uring_engine final : public engine {
       break;
     case op_kind::recv: fill_receive(sqe, op); break;
     case op_kind::send:
-      fill_transfer(sqe, IORING_OP_SEND, op);
+      if (op.gathers) fill_gathering(sqe, op);
+      else fill_transfer(sqe, IORING_OP_SEND, op);
       sqe.msg_flags = MSG_NOSIGNAL;
       break;
     case op_kind::read:
@@ -148,6 +151,23 @@ class io_uring_engine final : public engine {
     sqe.opcode = opcode;
     sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
     sqe.len = left_of(op);
+  }
+
+  // False: no memory.
+  bool prepare_gathering() noexcept {
+    if (!gathered_) gathered_.reset(new (std::nothrow) gathered[ring_.entries()]);
+    return gathered_ != nullptr;
+  }
+
+  // Where the pieces are is read as the submission is taken over, and then no more
+  // (IORING_FEAT_SUBMIT_STABLE, Linux 5.5): one for each that may wait to be handed over.
+  void fill_gathering(io_uring_sqe& sqe, const operation& op) noexcept {
+    if (ring_.unsubmitted() == 1) next_gathered_ = 0;
+    gathered& pieces = gathered_[next_gathered_++ % ring_.entries()];
+    pieces.take_from(op);
+    sqe.opcode = IORING_OP_SENDMSG;
+    sqe.addr = reinterpret_cast<std::uint64_t>(&pieces.header());
+    sqe.len = 1;
   }
 
   static unsigned left_of(const operation& op) noexcept {
@@ -299,6 +319,8 @@ class io_uring_engine final : public engine {
   ring ring_;
   buffer_ring leased_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
+  std::unique_ptr<gathered[]> gathered_;  // made when first needed
+  unsigned next_gathered_ = 0;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   bool enabled_ = true;

@@ -97,6 +97,25 @@ result<std::size_t> send_operation::await_resume() noexcept {
   return moved;
 }
 
+send_pieces_operation::send_pieces_operation(stream& s, std::span<const piece> pieces) noexcept
+    : send_operation(s, {}, true), all_pieces_(pieces) {
+  gathers = true;
+  data = reinterpret_cast<std::byte*>(static_cast<piece_source*>(this));
+  for (const piece p : pieces) size += p.size();
+}
+
+std::size_t send_pieces_operation::pieces_after(std::size_t sent, std::span<piece> into) noexcept {
+  if (sent < before_) first_ = before_ = 0;  // awaited once more
+  while (sent - before_ >= all_pieces_[first_].size()) before_ += all_pieces_[first_++].size();
+  std::size_t skipped = sent - before_;
+  std::size_t n = 0;
+  for (std::size_t i = first_; i < all_pieces_.size() && n < into.size(); ++i) {
+    if (all_pieces_[i].empty()) continue;
+    into[n++] = all_pieces_[i].subspan(std::exchange(skipped, 0));
+  }
+  return n;
+}
+
 // A peer that asks again and again would never see the end by shutdown(2) alone: what arrives after
 // it is received all the same. So what is there at first is counted, and more is not taken, but for
 // the rest of what a recv_all() has begun.
