@@ -222,6 +222,7 @@ class io_uring_engine final : public engine {
   void reap() noexcept {
     for (std::size_t i = 0; i < held_.size(); ++i) {
       const io_uring_cqe cqe = held_[i];
+      if (i + 4 < held_.size()) expect(held_[i + 4]);
       dispatch(cqe);
     }
     held_.clear();
@@ -232,6 +233,17 @@ class io_uring_engine final : public engine {
     }
   }
 
+  static operation* operation_of(const io_uring_cqe& cqe) noexcept {
+    return reinterpret_cast<operation*>(cqe.user_data & ((std::uint64_t{1} << 48) - 1));
+  }
+
+  // After thousands of others an operation is in no cache any more.
+  static void expect(const io_uring_cqe& cqe) noexcept {
+    const auto* const op = reinterpret_cast<const std::byte*>(operation_of(cqe));
+    __builtin_prefetch(op, 1);
+    __builtin_prefetch(op + 64, 1);
+  }
+
   void dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data == tag_ignored) return;
     if (cqe.user_data == tag_wake) {
@@ -239,7 +251,7 @@ class io_uring_engine final : public engine {
       wake_.drain();
       return;
     }
-    auto& op = *reinterpret_cast<operation*>(cqe.user_data & ((std::uint64_t{1} << 48) - 1));
+    operation& op = *operation_of(cqe);
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
     --in_flight_;
     const int r = result_of(op, cqe);
@@ -289,18 +301,17 @@ class io_uring_engine final : public engine {
     check(ring_.enter(0, nullptr));
   }
 
-  // Always gives an entry: a full queue is handed over first. A kernel that wants its completions
-  // collected before it takes more (EBUSY) gets them set aside, since this may be in the middle of
-  // handling one.
+  // Always gives an entry: a full queue is handed over first. Completions are set aside before, as
+  // this may be in the middle of handling one: for those that have no room the kernel would need
+  // memory, and take nothing more (EBUSY).
   io_uring_sqe* take() noexcept {
     for (;;) {
       if (io_uring_sqe* sqe = ring_.next()) return sqe;
-      submit();
-      if (ring_.unsubmitted() == 0) continue;
       while (const io_uring_cqe* cqe = ring_.front()) {
         held_.push_back(*cqe);
         ring_.pop();
       }
+      submit();
     }
   }
 
