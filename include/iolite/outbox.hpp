@@ -108,7 +108,8 @@ class outbox : private event_source, private piece_source {
 
   bool forget(operation& op) noexcept override;
   void wake_delivery() noexcept;
-  void rest() noexcept;
+  void rest(std::uint32_t out) noexcept;
+  void make_room(std::uint32_t messages) noexcept;
   std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept override;
   [[nodiscard]] std::size_t take_batch() noexcept;
   void batch_is_out(bool alone) noexcept;

@@ -47,7 +47,7 @@ bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) 
   }
   become_wait();
   if (!begin(h, c)) return false;
-  from_.rest();
+  from_.rest(0);
   return true;
 }
 
@@ -76,9 +76,8 @@ void detail::delivery::send_at_once(const message& m) noexcept {
   become_wait();
   cancel_requested = false;  // if it was, `r` says so
   state = op_state::pending;  // the same wait as before
-  from_.batch_is_out(true);
-  if (r < 0) e.post(*this, r);
-  else from_.rest();
+  if (r < 0) e.post(*this, r);  // what is counted ends with the delivery
+  else from_.rest(1);
 }
 
 // --- the outbox ---
@@ -179,11 +178,18 @@ void outbox::wake_delivery() noexcept {
   if (std::exchange(idle_, false)) delivery_->on->post(*delivery_, 0);
 }
 
-// The delivery waits: until something comes, if that has not happened meanwhile.
-void outbox::rest() noexcept {
+// So many more are out, and the delivery waits: until something comes, if that has not happened
+// meanwhile.
+void outbox::rest(std::uint32_t out) noexcept {
   const std::lock_guard hold(lock_);
+  make_room(out);
   idle_ = true;
   if (first_ || closed_) wake_delivery();
+}
+
+void outbox::make_room(std::uint32_t messages) noexcept {
+  count_ -= messages;
+  for (; messages > 0; --messages) senders_.wake_one();
 }
 
 // As many as one call takes. Gives their bytes.
@@ -212,10 +218,8 @@ std::size_t outbox::pieces_after(std::size_t moved, std::span<piece> into) noexc
 
 void outbox::batch_is_out(bool alone) noexcept {
   const std::lock_guard hold(lock_);
-  count_ -= alone ? 1 : batch_;
-  const std::uint32_t room = alone ? 1 : batch_;
+  make_room(alone ? 1 : batch_);
   for (; batch_ > 0; --batch_) drop_first();
-  for (std::uint32_t i = 0; i < room; ++i) senders_.wake_one();
 }
 
 void outbox::drop_first() noexcept {
