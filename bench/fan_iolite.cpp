@@ -1,12 +1,11 @@
 // What does a fan-out cost under a model of the library? What one connection sends goes to all
-// others: a task for each send, so that all of them are under way at once. fan_iolite MODEL, then
-// what loops/arguments.h says.
+// others: one message, an outbox for each of them. fan_iolite MODEL, then what loops/arguments.h
+// says.
 #include "loops/arguments.h"
 
 #include <iolite/iolite.hpp>
 
 #include <cstdio>
-#include <memory>
 #include <vector>
 
 namespace {
@@ -14,34 +13,36 @@ namespace {
 // Of one loop: `shared` models only.
 class room {
  public:
-  explicit room(std::size_t bytes) : bytes_(bytes) {}
-
   iolite::task<> member(iolite::stream peer) {
-    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes_);
-    all_.push_back(&peer);
+    iolite::outbox mail(waiting_max);
+    iolite::scope sending;
+    sending.spawn(send(mail, peer));
+    all_.push_back(&mail);
     for (;;) {
-      const auto n = co_await peer.recv({buffer.get(), bytes_});
-      if (!n || *n == 0) break;
-      co_await publish(peer, {buffer.get(), *n});
+      const auto received = co_await peer.recv_lease();
+      if (!received || received->empty()) break;
+      publish(mail, iolite::message(received->bytes()));
     }
-    std::erase(all_, &peer);
+    std::erase(all_, &mail);
+    sending.cancel();
+    co_await sending.join();
   }
 
  private:
-  iolite::task<> publish(iolite::stream& from, std::span<const std::byte> text) {
-    iolite::scope sends;
-    for (iolite::stream* to : all_)
-      if (to != &from) sends.spawn(deliver(*to, text));
-    co_await sends.join();
+  static constexpr std::uint32_t waiting_max = 64;  // messages
+
+  // Who reads too slowly is dropped: its outbox is full, and ends.
+  void publish(const iolite::outbox& from, const iolite::message& m) {
+    iolite::outbox::send_to_all(all_, m, [](iolite::outbox& slow) { slow.close(); }, &from);
   }
 
-  // A member that cannot receive is found by its own receive.
-  static iolite::task<> deliver(iolite::stream& to, std::span<const std::byte> text) {
-    (void)co_await to.send_all(text);
+  // One that cannot be sent to is found by its receive.
+  static iolite::task<> send(iolite::outbox& mail, iolite::stream& peer) {
+    static_cast<void>(co_await mail.deliver_to(peer));
+    static_cast<void>(peer.shutdown_write());
   }
 
-  const std::size_t bytes_;
-  std::vector<iolite::stream*> all_;
+  std::vector<iolite::outbox*> all_;
 };
 
 }  // namespace
@@ -49,7 +50,7 @@ class room {
 int main(int argc, char** argv) {
   const char* const model = argc > 1 ? argv[1] : "auto";
   const arguments a = read_arguments(argc - 1, argv + 1, knows_fan);
-  room all(a.buffer_bytes);
+  room all;
   iolite::serve_options options;
   options.model = model;
   options.listen = {a.listen};

@@ -12,29 +12,27 @@ using namespace std::chrono_literals;
 constexpr std::size_t members = 5, sayings = 20, in_all = members * sayings;
 
 class chat_story final : public story {
-  using queue = channel<std::string>;
-
-  void say(std::string line) {
-    for (const auto& q : queues_) must(q->try_send(line), "a queue is full");
-    said_.push_back(std::move(line));
+  void say(std::span<const std::byte> text) {
+    const auto line = framed(text);
+    simulate::check(line.has_value(), "short enough");
+    for (const auto& box : boxes_) must(box->try_send(*line), "an outbox is full");
+    said_.push_back(*line);
   }
   task<> listen_to(frames& member) {
-    while (const auto line = co_await member.receive()) say(std::string(text_of(*line)));
+    while (const auto line = co_await member.receive()) say(*line);
   }
-  static task<> tell(queue& from, frames& member) {
-    while (const auto line = co_await from.receive()) {
-      if (!co_await member.send(*line)) co_return;
-    }
+  static task<> tell(outbox& from, stream& member) {
+    static_cast<void>(co_await from.deliver_to(member));
   }
   task<> room(stream member) {
-    const auto mine = std::make_shared<queue>(in_all);
-    for (const std::string& line : said_) mine->try_send(line);
-    queues_.push_back(mine);
+    const auto mine = std::make_shared<outbox>(in_all);
+    for (const message& line : said_) mine->try_send(line);
+    boxes_.push_back(mine);
     frames f(member);
     scope telling;
-    telling.spawn(tell(*mine, f));
+    telling.spawn(tell(*mine, member));
     co_await listen_to(f);
-    std::erase(queues_, mine);
+    std::erase(boxes_, mine);
     mine->close();
     co_await telling.join();
   }
@@ -84,8 +82,8 @@ class chat_story final : public story {
     return {};
   }
 
-  std::vector<std::string> said_;
-  std::vector<std::shared_ptr<queue>> queues_;
+  std::vector<message> said_;
+  std::vector<std::shared_ptr<outbox>> boxes_;
   std::array<std::vector<std::string>, members> heard_;
 };
 

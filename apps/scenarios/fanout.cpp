@@ -13,32 +13,29 @@ constexpr clock::duration slowness = 100ms;
 std::string message_text(std::size_t i) { return pattern(10 + i * 7, static_cast<unsigned>(i)); }
 
 class fanout_story final : public story {
-  using queue = channel<std::shared_ptr<const std::string>>;
-
   task<> publish_to_all(frames& from) {
     static_cast<void>(co_await all_there_.wait());
     for (;;) {
       const auto m = co_await from.receive();
       if (!m) break;
-      const auto shared = std::make_shared<const std::string>(text_of(*m));
-      for (const auto& q : queues_) must(q->try_send(shared), "a queue is full");
+      const auto shared = framed(*m);
+      simulate::check(shared.has_value(), "short enough");
+      for (const auto& box : boxes_) must(box->try_send(*shared), "an outbox is full");
     }
-    for (const auto& q : queues_) q->close();
+    for (const auto& box : boxes_) box->close();
   }
-  task<> deliver(frames& to) {
-    const auto mine = std::make_shared<queue>(messages);
-    queues_.push_back(mine);
-    if (queues_.size() == subscribers) all_there_.set();
-    while (const auto m = co_await mine->receive()) {
-      if (!co_await to.send(**m)) co_return;
-    }
+  task<> deliver(stream& to) {
+    const auto mine = std::make_shared<outbox>(messages);
+    boxes_.push_back(mine);
+    if (boxes_.size() == subscribers) all_there_.set();
+    static_cast<void>(co_await mine->deliver_to(to));
   }
   task<> hub(stream peer) {
     frames f(peer);
     const auto hello = co_await f.receive();
     if (!hello) co_return;
     if (text_of(*hello) == "publish") co_await publish_to_all(f);
-    else co_await deliver(f);
+    else co_await deliver(peer);
   }
 
   static task<> publish(std::string hub) {
@@ -90,7 +87,7 @@ class fanout_story final : public story {
   }
 
   event all_there_;
-  std::vector<std::shared_ptr<queue>> queues_;
+  std::vector<std::shared_ptr<outbox>> boxes_;
   std::array<clock::duration, subscribers> took_{};
 };
 

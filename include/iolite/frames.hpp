@@ -8,6 +8,7 @@
 // A stream has no messages: one receive may bring half of one or two and a half. See
 // docs/guide/ and examples/tutorial/framing.cpp.
 #pragma once
+#include "iolite/message.hpp"
 #include "iolite/result.hpp"
 #include "iolite/stream.hpp"
 #include "iolite/task.hpp"
@@ -70,6 +71,14 @@ class frames {
   frame_decoder in_;
   std::vector<std::byte> out_;
 };
+
+// The same as send() makes of it, to be sent to many: see outbox.hpp; std::errc::message_size.
+[[nodiscard]] result<message> framed(std::span<const std::byte> text,
+                                     const frame_format& format = {});
+[[nodiscard]] inline result<message> framed(std::string_view text,
+                                            const frame_format& format = {}) {
+  return framed(std::as_bytes(std::span(text)), format);
+}
 
 // The bytes of a length, for those who send by other means; std::errc::message_size.
 result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte> message,

@@ -15,6 +15,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace iolite {
@@ -57,14 +58,28 @@ struct file_source {
   std::uint64_t at = 0;  // where in the file
 };
 
+// Bytes that are sent with others around them.
+using piece = std::span<const std::byte>;
+
+// Where a gathering send takes its bytes: pieces, one after the other.
+struct piece_source {
+  // Writes what follows the first `moved` bytes of all pieces, as far as `into` has room for them.
+  // Gives how many were written: none of them is empty. Engine thread, while the operation lasts.
+  virtual std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept = 0;
+
+ protected:
+  ~piece_source() = default;
+};
+
 struct operation {
   // --- what is wanted: set by the caller before start() ---
   op_kind kind = op_kind::event;
   op_state state = op_state::idle;
-  interest wanted = interest::none;  // ready
+  interest wanted : 6 = interest::none;  // ready
   bool all : 1 = false;  // complete only once `size` bytes have moved
   bool picks_buffer : 1 = false;  // recv: the engine lends a buffer of its pool, late
   bool short_is_empty : 1 = false;  // recv: fewer bytes than asked for means no more for now (TCP)
+  bool gathers : 1 = false;  // send: `data` is its piece_source, `size` what all pieces have
   bool gives_blocking : 1 = false;  // accept: the new socket blocks, whatever this engine needs
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
@@ -73,7 +88,8 @@ struct operation {
   int outcome = 0;  // once done: >= 0, or -errno
   std::uint16_t tag = 0;  // tells this start from earlier ones at the same address
   std::uint16_t place = 0;  // deadlines: where in the wheel; 0 is nowhere
-  // Borrowed. connect: the sockaddr; send_file: its file_source; event: its event_source.
+  // Borrowed. connect: the sockaddr; send_file: its file_source; event: its event_source; a send
+  // that gathers: its piece_source.
   std::byte* data = nullptr;
   std::size_t size = 0;  // bytes
   std::size_t moved = 0;  // bytes transferred so far

@@ -19,6 +19,7 @@ namespace iolite {
 
 namespace detail {
 
+class delivery;  // of an outbox
 struct stream_owner;
 
 // Whose connections they are: serve() keeps count of them, and ends them.
@@ -83,6 +84,10 @@ class stream {
   [[nodiscard]] send_operation send_all(std::string_view text) noexcept {
     return send_all(std::as_bytes(std::span(text)));
   }
+  // All pieces, in order, copied nowhere; they and their list stay until the co_await returns.
+  [[nodiscard]] send_pieces_operation send_all(std::span<const piece> pieces) noexcept {
+    return send_pieces_operation(*this, pieces);
+  }
   // What the kernel takes at once: at least one byte.
   [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept {
     return send_operation(*this, from, false);
@@ -125,6 +130,7 @@ class stream {
 
  private:
   friend class detail::stream_operation;
+  friend class detail::delivery;
   void take(stream& other) noexcept;
   bool at_end_for(operation& receive) noexcept;
   [[nodiscard]] operation*& seat(op_kind kind) noexcept {

@@ -21,6 +21,7 @@ struct stream_wish {
   std::byte* data;
   std::size_t size;  // bytes
   bool picks_buffer = false;
+  bool gathers = false;
 };
 
 // What is asked, in the frame of who asks. The operation itself is in the record of the task, which
@@ -121,5 +122,23 @@ class send_operation : public detail::stream_operation {
   std::span<const std::byte> from_;
 };
 static_assert(sizeof(send_operation) <= 32);
+
+class send_pieces_operation : public detail::stream_operation, private piece_source {
+ public:
+  send_pieces_operation(stream& s, std::span<const piece> pieces) noexcept
+      : stream_operation(s, true), all_pieces_(pieces) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    auto* const source = reinterpret_cast<std::byte*>(static_cast<piece_source*>(this));
+    return begin(h, h.promise().ctx(), {op_kind::send, source, bytes(), false, true});
+  }
+  result<std::size_t> await_resume() noexcept;
+
+ private:
+  [[nodiscard]] std::size_t bytes() const noexcept;
+  std::size_t pieces_after(std::size_t sent, std::span<piece> into) noexcept override;
+  std::span<const piece> all_pieces_;
+  std::size_t first_ = 0, before_ = 0;  // the first not out whole; bytes before it
+};
 
 }  // namespace iolite

@@ -19,6 +19,14 @@ std::uint64_t read_length(std::span<const std::byte> from) noexcept {
   return n;
 }
 
+void write_frame(std::span<std::byte> to, std::span<const std::byte> message,
+                 const frame_format& f) noexcept {
+  const auto length = static_cast<std::uint64_t>(message.size());
+  for (std::size_t i = 0; i < f.length_bytes; ++i)
+    to[i] = static_cast<std::byte>(length >> (8 * (f.length_bytes - 1 - i)));
+  std::copy(message.begin(), message.end(), to.begin() + f.length_bytes);
+}
+
 // What fits into the length as well as into the limit.
 std::uint64_t longest(const frame_format& f) noexcept {
   const std::uint64_t countable =
@@ -66,12 +74,16 @@ void frame_decoder::wrote(std::size_t bytes) noexcept { end_ += bytes; }
 result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte> message,
                           const frame_format& format) {
   if (message.size() > longest(format)) return too_long();
-  for (unsigned i = format.length_bytes; i-- > 0;) {
-    const auto length = static_cast<std::uint64_t>(message.size());
-    to.push_back(static_cast<std::byte>(length >> (8 * i)));
-  }
-  to.insert(to.end(), message.begin(), message.end());
+  const std::size_t before = to.size();
+  to.resize(before + format.length_bytes + message.size());
+  write_frame(std::span(to).subspan(before), message, format);
   return {};
+}
+
+result<message> framed(std::span<const std::byte> text, const frame_format& format) {
+  if (text.size() > longest(format)) return too_long();
+  return message(format.length_bytes + text.size(),
+                 [&](std::span<std::byte> to) { write_frame(to, text, format); });
 }
 
 }  // namespace iolite

@@ -2,6 +2,7 @@
 #include "core/perform.hpp"
 
 #include "core/assert.hpp"
+#include "core/gather.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
 #include "iolite/system_descriptor.hpp"
@@ -35,6 +36,12 @@ int connect_once(kernel& os, const operation& op) noexcept {
   // unix(7): the listener's queue is full, and nothing tells when it is not: see stream::connect.
   if (r == -EAGAIN) return -EBUSY;
   return r;
+}
+
+[[gnu::noinline]] long gather_once(kernel& os, const operation& op, int flags) noexcept {
+  gathered pieces;
+  pieces.take_from(op);
+  return os.sendmsg(op.fd, &pieces.header(), flags);
 }
 
 // The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE: whether
@@ -92,8 +99,9 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
   long n = 0;
   do {
     if (op.kind == op_kind::recv) n = os.recv(op.fd, op.data + op.moved, left_of(op), flags);
-    else if (op.kind == op_kind::send) n = os.send(op.fd, op.data + op.moved, left_of(op), flags);
-    else n = perform_rare(os, op, nonblocking_sockets);
+    else if (op.kind != op_kind::send) n = perform_rare(os, op, nonblocking_sockets);
+    else if (op.gathers) n = gather_once(os, op, flags);
+    else n = os.send(op.fd, op.data + op.moved, left_of(op), flags);
   } while (n == -EINTR);
   return static_cast<int>(n);
 }

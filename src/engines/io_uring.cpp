@@ -8,6 +8,7 @@
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
 #include "core/assert.hpp"
+#include "core/gather.hpp"
 #include "core/perform.hpp"
 #include "engines/buffer_ring.hpp"
 #include "engines/direct_files.hpp"
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <new>
 #include <vector>
 
 namespace iolite {
@@ -74,7 +76,7 @@ class io_uring_engine final : public engine {
       op.outcome = -ENOMEM;
       return started::done;
     }
-    if (!make_room()) {
+    if (!make_room() || (op.gathers && !prepare_gathering())) {
       op.outcome = -ENOMEM;
       return started::done;
     }
@@ -126,7 +128,8 @@ class io_uring_engine final : public engine {
       break;
     case op_kind::recv: fill_receive(sqe, op); break;
     case op_kind::send:
-      fill_transfer(sqe, IORING_OP_SEND, op);
+      if (op.gathers) fill_gathering(sqe, op);
+      else fill_transfer(sqe, IORING_OP_SEND, op);
       sqe.msg_flags = MSG_NOSIGNAL;
       break;
     case op_kind::read:
@@ -163,6 +166,23 @@ class io_uring_engine final : public engine {
     sqe.opcode = opcode;
     sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
     sqe.len = left_of(op);
+  }
+
+  // False: no memory.
+  bool prepare_gathering() noexcept {
+    if (!gathered_) gathered_.reset(new (std::nothrow) gathered[ring_.entries()]);
+    return gathered_ != nullptr;
+  }
+
+  // Where the pieces are is read as the submission is taken over, and then no more
+  // (IORING_FEAT_SUBMIT_STABLE, Linux 5.5): one for each that may wait to be handed over.
+  void fill_gathering(io_uring_sqe& sqe, const operation& op) noexcept {
+    if (ring_.unsubmitted() == 1) next_gathered_ = 0;
+    gathered& pieces = gathered_[next_gathered_++ % ring_.entries()];
+    pieces.take_from(op);
+    sqe.opcode = IORING_OP_SENDMSG;
+    sqe.addr = reinterpret_cast<std::uint64_t>(&pieces.header());
+    sqe.len = 1;
   }
 
   static unsigned left_of(const operation& op) noexcept {
@@ -267,6 +287,7 @@ class io_uring_engine final : public engine {
   void reap() noexcept {
     for (std::size_t i = 0; i < held_.size(); ++i) {
       const io_uring_cqe cqe = held_[i];
+      if (i + 4 < held_.size()) expect(held_[i + 4]);
       dispatch(cqe);
     }
     held_.clear();
@@ -277,6 +298,17 @@ class io_uring_engine final : public engine {
     }
   }
 
+  static operation* operation_of(const io_uring_cqe& cqe) noexcept {
+    return reinterpret_cast<operation*>(cqe.user_data & ((std::uint64_t{1} << 48) - 1));
+  }
+
+  // After thousands of others an operation is in no cache any more.
+  static void expect(const io_uring_cqe& cqe) noexcept {
+    const auto* const op = reinterpret_cast<const std::byte*>(operation_of(cqe));
+    __builtin_prefetch(op, 1);
+    __builtin_prefetch(op + 64, 1);
+  }
+
   void dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data == tag_ignored) return;
     if (cqe.user_data == tag_wake) {
@@ -284,7 +316,7 @@ class io_uring_engine final : public engine {
       wake_.drain();
       return;
     }
-    auto& op = *reinterpret_cast<operation*>(cqe.user_data & ((std::uint64_t{1} << 48) - 1));
+    operation& op = *operation_of(cqe);
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
     --in_flight_;
     const int r = result_of(op, cqe);
@@ -338,18 +370,17 @@ class io_uring_engine final : public engine {
     check(ring_.enter(0, nullptr));
   }
 
-  // Always gives an entry: a full queue is handed over first. A kernel that wants its completions
-  // collected before it takes more (EBUSY) gets them set aside, since this may be in the middle of
-  // handling one.
+  // Always gives an entry: a full queue is handed over first. Completions are set aside before, as
+  // this may be in the middle of handling one: for those that have no room the kernel would need
+  // memory, and take nothing more (EBUSY).
   io_uring_sqe* take() noexcept {
     for (;;) {
       if (io_uring_sqe* sqe = ring_.next()) return sqe;
-      submit();
-      if (ring_.unsubmitted() == 0) continue;
       while (const io_uring_cqe* cqe = ring_.front()) {
         held_.push_back(*cqe);
         ring_.pop();
       }
+      submit();
     }
   }
 
@@ -370,6 +401,8 @@ class io_uring_engine final : public engine {
   direct_files directs_;
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
+  std::unique_ptr<gathered[]> gathered_;  // made when first needed
+  unsigned next_gathered_ = 0;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   bool enabled_ = true;

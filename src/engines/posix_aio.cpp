@@ -5,6 +5,7 @@
 // AIO_NOTCANCELED for a read of a silent socket, and twenty silent peers would hold all the
 // helpers. Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
 #include "core/assert.hpp"
+#include "core/gather.hpp"
 #include "core/perform.hpp"
 #include "core/process.hpp"
 #include "engines/slot_table.hpp"
@@ -126,8 +127,12 @@ class posix_aio_engine final : public engine {
     c->control->aio_fildes = op.fd;
     const bool file = op.kind == op_kind::read || op.kind == op_kind::write;
     if (file) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
-    c->control->aio_buf = op.data + op.moved;
-    c->control->aio_nbytes = std::min<std::size_t>(op.size - op.moved, INT32_MAX & ~4095);
+    // There is no vectored request: one piece after the other.
+    const auto left = op.gathers
+                          ? next_piece(op)
+                          : std::span<const std::byte>(op.data + op.moved, op.size - op.moved);
+    c->control->aio_buf = const_cast<std::byte*>(left.data());
+    c->control->aio_nbytes = std::min<std::size_t>(left.size(), INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
     if (helpers_of.load(std::memory_order_relaxed) == 0) helpers_of = fork_count() + 1;
     const int r = give_to_helper(op.kind, c->control.get());

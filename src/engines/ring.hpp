@@ -21,6 +21,7 @@ class ring {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] unsigned features() const noexcept { return features_; }
   [[nodiscard]] unsigned flags() const noexcept { return flags_; }
+  [[nodiscard]] unsigned entries() const noexcept { return sq_entries_; }  // of submissions
 
   // A cleared entry to fill, or null when the queue is full: submit first.
   [[nodiscard]] io_uring_sqe* next() noexcept;

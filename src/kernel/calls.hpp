@@ -22,7 +22,7 @@ namespace iolite {
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
   X(clone) X(join) X(detach) \
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit) \
-  X(sendto) X(recvfrom)
+  X(sendto) X(recvfrom) X(sendmsg)
 // clang-format on
 
 enum class call : std::uint8_t {

@@ -10,8 +10,12 @@ namespace iolite {
 
 namespace {
 
-void shorten(call c, call_args& a, std::size_t bytes) noexcept {
-  if (c == call::aio_read || c == call::aio_write) {
+void shorten(call& c, call_args& a, std::size_t bytes) noexcept {
+  if (c == call::sendmsg) {  // the front of its first piece
+    const iovec& first = *a.as<const msghdr*>(1)->msg_iov;
+    a = call_args(a.word[0], first.iov_base, std::min(first.iov_len, bytes), a.word[2]);
+    c = call::send;
+  } else if (c == call::aio_read || c == call::aio_write) {
     auto& length = a.as<aiocb*>(0)->aio_nbytes;
     length = std::min(length, bytes);
   } else {
@@ -28,6 +32,7 @@ long faulty::invoke(call c, const call_args& a) noexcept {
   if (!armed_.load(std::memory_order_relaxed)) return pass(c, a);
   const auto n = ++seen_[static_cast<std::size_t>(c)];
   call_args args = a;
+  call made = c;
   for (const fault& f : plan_) {
     if (f.what != c || n < f.nth || n - f.nth >= f.times) continue;
     ++injected_;
@@ -39,9 +44,9 @@ long faulty::invoke(call c, const call_args& a) noexcept {
     // A failed close(2) has still given the number back: close(2), "Dealing with error returns".
     if (f.error != 0 && c == call::close) pass(c, a);
     if (f.error != 0) return -f.error;
-    if (f.shorten_to > 0) shorten(c, args, f.shorten_to);
+    if (f.shorten_to > 0) shorten(made, args, f.shorten_to);
   }
-  return pass(c, args);
+  return pass(made, args);
 }
 
 long faulty::pass(call c, const call_args& a) noexcept {

@@ -120,6 +120,9 @@ class kernel {
               socklen_t bytes) noexcept {
     return word(call::sendto, fd, p, n, flags, a, bytes);
   }
+  long sendmsg(int fd, const msghdr* m, int flags) noexcept {
+    return word(call::sendmsg, fd, m, flags);
+  }
 
   // --- descriptors ---
   int open(const char* path, int flags, unsigned mode = 0) noexcept {

@@ -215,6 +215,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::recv: return ::recv(I(0), P(void, 1), N(2), I(3));
     case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
     case call::recvfrom: case call::sendto: return transfer_with_address(c, a);
+    case call::sendmsg: return ::sendmsg(I(0), P(const msghdr, 1), I(2));
     case call::open: return ::open(P(const char, 0), I(1), U(2));
     case call::close: return close_once(I(0));
     case call::read: return ::read(I(0), P(void, 1), N(2));

@@ -36,6 +36,7 @@ bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c
   op.kind = w.kind;
   op.all = is(all);
   op.picks_buffer = w.picks_buffer;
+  op.gathers = w.gathers;
   op.short_is_empty = s.tcp_;
   op.fd = s.fd_;
   op.data = w.data;
@@ -119,6 +120,30 @@ result<std::size_t> send_operation::await_resume() noexcept {
   const operation& op = end().own;
   if (op.outcome < 0) return failure(op.outcome);
   return op.moved;
+}
+
+result<std::size_t> send_pieces_operation::await_resume() noexcept {
+  const operation& op = end().own;
+  if (op.outcome < 0) return failure(op.outcome);
+  return op.moved;
+}
+
+std::size_t send_pieces_operation::bytes() const noexcept {
+  std::size_t all = 0;
+  for (const piece p : all_pieces_) all += p.size();
+  return all;
+}
+
+std::size_t send_pieces_operation::pieces_after(std::size_t sent, std::span<piece> into) noexcept {
+  if (sent < before_) first_ = before_ = 0;  // awaited once more
+  while (sent - before_ >= all_pieces_[first_].size()) before_ += all_pieces_[first_++].size();
+  std::size_t skipped = sent - before_;
+  std::size_t n = 0;
+  for (std::size_t i = first_; i < all_pieces_.size() && n < into.size(); ++i) {
+    if (all_pieces_[i].empty()) continue;
+    into[n++] = all_pieces_[i].subspan(std::exchange(skipped, 0));
+  }
+  return n;
 }
 
 // A peer that asks again and again would never see the end by shutdown(2) alone: what arrives after

@@ -81,7 +81,8 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::recv:
   case call::recvfrom: return of_recv;
   case call::send:
-  case call::sendto: return of_send;
+  case call::sendto:
+  case call::sendmsg: return of_send;
   case call::open: return of_open;
   case call::close: return of_close;
   case call::read: return of_read;

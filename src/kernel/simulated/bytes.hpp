@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <sys/uio.h>
 #include <vector>
 
 namespace iolite::simulated {
@@ -49,5 +50,15 @@ class byte_queue {
   std::vector<std::byte> bytes_;
   std::size_t head_ = 0;
 };
+
+// All pieces of a gathering call, one after the other.
+[[nodiscard]] inline std::vector<std::byte> joined(std::span<const iovec> pieces) {
+  std::vector<std::byte> out;
+  for (const iovec& p : pieces) {
+    const auto* const from = static_cast<const std::byte*>(p.iov_base);
+    out.insert(out.end(), from, from + p.iov_len);
+  }
+  return out;
+}
 
 }  // namespace iolite::simulated

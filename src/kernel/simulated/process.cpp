@@ -31,6 +31,7 @@ bool is_on_descriptor(call c) noexcept {
   case call::send:
   case call::recvfrom:
   case call::sendto:
+  case call::sendmsg:
   case call::ioctl:
   case call::close:
   case call::read:
@@ -121,6 +122,7 @@ long process::perform(call c, const call_args& a) {
   case call::sendto:
   case call::read:
   case call::write: return transfer(c, a);
+  case call::sendmsg: return send_gathered(a);
   case call::socket:
   case call::socketpair:
   case call::bind:

@@ -72,6 +72,7 @@ class process final : public kernel {
   // --- socket_calls.cpp ---
   long socket_call(call c, const call_args& a);
   long transfer(call c, const call_args& a);
+  long send_gathered(const call_args& a);
   long new_socket(int domain, int type, int protocol);
   long new_pair(int domain, int type, int* two);
   long accept(int fd, sockaddr* to, socklen_t* bytes, int flags);

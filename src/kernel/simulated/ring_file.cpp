@@ -145,6 +145,10 @@ bool ring_file::begin(chain what, std::uint64_t line, bool alone) {
   r.then = std::move(what);
   r.id = ++numbers_;
   r.line = line;
+  if (r.asked.opcode == IORING_OP_SENDMSG) {
+    const auto& m = *reinterpret_cast<const msghdr*>(r.asked.address);
+    r.pieces.assign(m.msg_iov, m.msg_iov + m.msg_iovlen);
+  }
   r.alone = alone && !is_multishot(r.asked);
   if (!is_known(r.asked)) return settle(r, -EINVAL), false;
   if (needs_file(r.asked)) {

@@ -73,6 +73,7 @@ class ring_file final : public file {
     submission asked{};
     std::uint64_t id = 0, line = 0;  // completions of one line come in order
     bool alone = false;  // in its line, and ended by one completion
+    std::vector<iovec> pieces;  // SENDMSG: read when it begins, IORING_FEAT_SUBMIT_STABLE
     chain then;  // what is linked to it
     std::shared_ptr<file> on;  // held open while it lasts
     clock::time_point earliest{};  // a disk takes its time, a time-out is one

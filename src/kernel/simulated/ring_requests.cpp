@@ -1,6 +1,7 @@
 // See ring_file.hpp: what the requests do. Each may be attempted many times, and is done once, but
 // for multishot ones.
 #include "kernel/simulated/any_socket.hpp"
+#include "kernel/simulated/bytes.hpp"
 #include "kernel/simulated/ring_file.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ bool ring_file::is_known(const submission& asked) noexcept {
   case IORING_OP_ACCEPT:
   case IORING_OP_CONNECT:
   case IORING_OP_SEND:
+  case IORING_OP_SENDMSG:
   case IORING_OP_POLL_ADD:
   case IORING_OP_POLL_REMOVE:
   case IORING_OP_READ:
@@ -72,7 +74,8 @@ bool ring_file::needs_file(const submission& asked) noexcept {
 }
 
 bool ring_file::hurries(const request& r) noexcept {
-  const bool on_socket = r.asked.opcode == IORING_OP_RECV || r.asked.opcode == IORING_OP_SEND;
+  const bool on_socket = r.asked.opcode == IORING_OP_RECV || r.asked.opcode == IORING_OP_SEND ||
+                         r.asked.opcode == IORING_OP_SENDMSG;
   return (r.on->status_flags & O_NONBLOCK) != 0 ||
          (on_socket && (r.asked.call_flags & MSG_DONTWAIT) != 0);
 }
@@ -91,7 +94,8 @@ int ring_file::attempt(request& r, unsigned& flags) {
   case IORING_OP_ACCEPT: return accept(r, flags);
   case IORING_OP_CONNECT: return connect(r);
   case IORING_OP_RECV: return receive(r, flags);
-  case IORING_OP_SEND: return send(r);
+  case IORING_OP_SEND:
+  case IORING_OP_SENDMSG: return send(r);
   case IORING_OP_POLL_ADD: return poll(r, flags);
   case IORING_OP_READ:
   case IORING_OP_WRITE: return transfer(r);
@@ -176,7 +180,8 @@ int ring_file::send(request& r) {
   if (!s) return -ENOTSOCK;
   if ((s->readiness() & POLLOUT) != 0 && wrong(fault_kind::no_memory)) return -ENOBUFS;
   if (const int bad = s->prepare_to_send(); bad < 0) return bad;
-  return static_cast<int>(s->send(room_of(r.asked), nullptr));
+  if (r.asked.opcode == IORING_OP_SEND) return static_cast<int>(s->send(room_of(r.asked), nullptr));
+  return static_cast<int>(s->send(joined(r.pieces), nullptr));
 }
 
 int ring_file::shut_down(const request& r) {

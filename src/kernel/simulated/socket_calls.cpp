@@ -1,4 +1,5 @@
 // See process.hpp: the calls on sockets, and those that transfer bytes.
+#include "kernel/simulated/bytes.hpp"
 #include "kernel/simulated/datagram_file.hpp"
 #include "kernel/simulated/socket_file.hpp"
 #include "kernel/simulated/wait.hpp"
@@ -167,6 +168,14 @@ long process::transfer(call c, const call_args& a) {
   if (r == -EPIPE && is_stream && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
   if (r >= 0 && in && has_peer) write_address(peer, a.as<sockaddr*>(4), a.as<socklen_t*>(5));
   return r;
+}
+
+// Without an address or ancillary data. To the socket it is one send, as on Linux.
+long process::send_gathered(const call_args& a) {
+  const auto& message = *a.as<const msghdr*>(1);
+  if (message.msg_name || message.msg_control) return -EOPNOTSUPP;
+  const std::vector<std::byte> whole = joined({message.msg_iov, message.msg_iovlen});
+  return transfer(call::send, call_args(a.word[0], whole.data(), whole.size(), a.word[2]));
 }
 
 }  // namespace iolite::simulated

@@ -1,0 +1,134 @@
+// An outbox takes messages for one connection from any task and sends them in order: what a
+// broadcast needs for each of its members.
+//
+//   iolite::outbox mail(64);                       // at most 64 messages wait
+//   children.spawn(sender(mail, peer));            // co_await mail.deliver_to(peer);
+//   if (!mail.try_send(m)) ...                     // full: this peer reads too slowly
+//
+// The policy for a slow peer is the program's: drop the message (try_send() says false), wait for
+// room (send()), or end the connection: when the outbox is full, or by deliver_to()'s limit.
+//
+// It is a channel whose receiving end is a stream. While nothing waits, try_send() on the engine of
+// deliver_to() starts the transfer itself: what the socket takes at once wakes no task. Messages
+// that come while one is on its way are sent together, by one call, and never copied. An outbox
+// that is empty holds no memory but its own.
+//
+// Any thread, but for deliver_to(). It outlives deliver_to() and all who send.
+#pragma once
+#include "iolite/event.hpp"
+#include "iolite/message.hpp"
+#include "iolite/stream.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+
+namespace iolite {
+
+class outbox;
+
+namespace detail {
+
+// Waits until an outbox has something, then sends a batch of it; again and again.
+class delivery : public awaitable_operation {
+ public:
+  delivery(outbox& from, stream& to, clock::duration limit) noexcept;
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin_batch(h, h.promise().ctx());
+  }
+  int await_resume() noexcept;  // < 0: -errno
+
+ private:
+  friend class iolite::outbox;
+  bool begin_batch(std::coroutine_handle<> h, const context& c) noexcept;
+  void become_wait() noexcept;
+  void become_send(std::byte* from, std::size_t bytes, engine& e) noexcept;
+  void send_at_once(const message& m) noexcept;
+
+  outbox& from_;
+  stream& to_;
+  engine* on_ = nullptr;  // since it first waited
+  const clock::duration limit_;
+  message alone_;  // on its way, and not on the list
+};
+
+}  // namespace detail
+
+class outbox : private event_source, private piece_source {
+ public:
+  // At least 1: how many messages it holds, those on their way included.
+  explicit outbox(std::uint32_t capacity) noexcept;
+  outbox(const outbox&) = delete;
+  outbox& operator=(const outbox&) = delete;
+  ~outbox();
+
+  // False: full, or closed. Throws std::bad_alloc, having done nothing, without memory for a place
+  // in the queue. True is no promise that the peer gets it.
+  bool try_send(const message& m);
+  // Waits while it is full. errc::closed once close() was called or deliver_to() has ended.
+  [[nodiscard]] task<result<void>> send(message m);
+  // What is inside is still sent, then deliver_to() ends.
+  void close() noexcept;
+  [[nodiscard]] bool closed() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;  // messages, those on their way included
+
+  // Sends what comes until the outbox is closed and empty, or something fails; what is left then is
+  // dropped, and the outbox is closed. The one who sends on `to` meanwhile; one task at a time.
+  // std::errc::timed_out: the peer did not take a batch within `limit` (zero: what
+  // stream::set_idle_timeout() says); operation_canceled: it was cancelled, or `to` closed.
+  [[nodiscard]] task<result<void>> deliver_to(stream& to,
+                                              clock::duration limit = clock::duration::zero());
+
+  // try_send() to all of them, in their order, but to `except`; calls full(outbox&) for each that
+  // did not take it. For thousands: their memory, long out of the caches, is asked for ahead.
+  template <std::invocable<outbox&> Full>
+  static void send_to_all(std::span<outbox* const> all, const message& m, Full full,
+                          const outbox* except = nullptr) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i + 1 < all.size()) all[i + 1]->expect();
+      if (all[i] != except && !all[i]->try_send(m)) full(*all[i]);
+    }
+  }
+
+ private:
+  friend class detail::delivery;
+  // Asks for the memory that try_send() will touch: it is all in here.
+  void expect() const noexcept {
+    const auto* const begin = reinterpret_cast<const std::byte*>(this);
+    for (std::size_t at = 0; at < sizeof(outbox); at += 64) __builtin_prefetch(begin + at, 1);
+  }
+  // A place in the queue.
+  struct place {
+    message what;
+    place* next = nullptr;
+    static void* operator new(std::size_t bytes) { return detail::take_frame(bytes); }
+    static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
+  };
+
+  bool forget(operation& op) noexcept override;
+  void wake_delivery() noexcept;
+  void rest(std::uint32_t out) noexcept;
+  void make_room(std::uint32_t messages) noexcept;
+  std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept override;
+  [[nodiscard]] std::size_t take_batch() noexcept;
+  void batch_is_out(bool alone) noexcept;
+  void drop_first() noexcept;
+  [[nodiscard]] bool over() const noexcept;
+  void shut() noexcept;
+
+  mutable std::mutex lock_;
+  bool idle_ = false;  // the delivery waits for something to send
+  std::uint32_t count_ = 0;
+  const std::uint32_t capacity_;
+  place* first_ = nullptr;
+  place* last_ = nullptr;
+  std::uint32_t batch_ = 0;  // on their way, of the first; engine thread of the delivery
+  bool closed_ = false;
+  std::optional<detail::delivery> delivery_;  // while deliver_to() lasts
+  detail::wait_list senders_;
+};
+
+}  // namespace iolite

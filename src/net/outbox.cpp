@@ -1,0 +1,236 @@
+// See outbox.hpp. One operation sends all batches of a delivery, and between them it is an event
+// that is waited for: so whoever has a message can start the transfer without its coroutine.
+#include "iolite/outbox.hpp"
+
+#include "core/assert.hpp"
+#include "core/gather.hpp"
+#include "iolite/scope.hpp"
+#include "iolite/time.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace iolite {
+
+// --- the delivery: on its engine's thread ---
+
+detail::delivery::delivery(outbox& from, stream& to, clock::duration limit) noexcept
+    : from_(from), to_(to),
+      limit_(limit > clock::duration::zero() ? limit : std::chrono::milliseconds(to.idle_ms_)) {
+  all = true;
+}
+
+void detail::delivery::become_wait() noexcept {
+  kind = op_kind::event;
+  data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&from_));
+  deadline = never;
+}
+
+void detail::delivery::become_send(std::byte* bytes, std::size_t n, engine& e) noexcept {
+  kind = op_kind::send;
+  data = bytes;
+  size = n;
+  if (limit_ > clock::duration::zero()) deadline = deadline_after(e.now(), limit_);
+}
+
+bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) noexcept {
+  IOLITE_ASSERT(c.on == to_.engine_ || c.on->traits().blocking,
+                "a stream is used on the engine it belongs to");
+  IOLITE_ASSERT(!to_.sending_, "two tasks send on one stream at a time");
+  on_ = c.on;
+  fd = to_.fd_;
+  to_.sending_ = this;
+  if (const std::size_t bytes = from_.take_batch(); from_.batch_ > 0) {
+    gathers = from_.batch_ > 1;
+    const piece one = from_.first_->what.bytes();
+    become_send(gathers ? reinterpret_cast<std::byte*>(static_cast<piece_source*>(&from_))
+                        : const_cast<std::byte*>(one.data()),
+                bytes, *c.on);
+    return begin(h, c);
+  }
+  become_wait();
+  if (!begin(h, c)) return false;
+  from_.rest(0);
+  return true;
+}
+
+int detail::delivery::await_resume() noexcept {
+  kind = op_kind::send;
+  to_.take_leave(*this);  // unless that was closed
+  const int r = end();
+  from_.batch_is_out(!std::exchange(alone_, {}).empty());
+  return r;
+}
+
+// It waits, and nobody else can know: its place as the one who is idle was taken. Without a waiter
+// a start is a plain call, which ends here and does not count as the coroutine's turn.
+void detail::delivery::send_at_once(const message& m) noexcept {
+  engine& e = *on_;
+  const auto coroutine = std::exchange(waiter, {});
+  gathers = false;
+  become_send(const_cast<std::byte*>(m.bytes().data()), m.size(), e);
+  state = op_state::done;  // as a wait
+  const bool waits = e.start(*this) == engine::started::pending;
+  waiter = coroutine;
+  if (waits) {
+    alone_ = m;
+    return;
+  }
+  const int r = std::min(outcome, 0);
+  become_wait();
+  cancel_requested = false;  // if it was, `r` says so
+  state = op_state::pending;  // the same wait as before
+  if (r < 0) e.post(*this, r);  // what is counted ends with the delivery
+  else from_.rest(1);
+}
+
+// --- the outbox ---
+
+outbox::outbox(std::uint32_t capacity) noexcept
+    : capacity_(capacity > 0 ? capacity : 1), senders_(lock_) {}
+
+outbox::~outbox() {
+  IOLITE_ASSERT(!delivery_, "an outbox outlives its delivery: close it and wait for the end");
+  while (first_) drop_first();
+}
+
+bool outbox::try_send(const message& m) {
+  std::unique_lock hold(lock_);
+  if (closed_ || count_ == capacity_) return false;
+  if (idle_ && delivery_->on_ == engine::current()) {
+    ++count_;
+    idle_ = false;
+    hold.unlock();  // a system call takes its time
+    delivery_->send_at_once(m);
+    return true;
+  }
+  auto* const p = new place{.what = m};
+  (last_ ? last_->next : first_) = p;
+  last_ = p;
+  ++count_;
+  wake_delivery();
+  return true;
+}
+
+task<result<void>> outbox::send(message m) {
+  for (;;) {
+    const bool sent = try_send(m);
+    if (sent) co_return result<void>();
+    if (closed()) co_return std::unexpected(make_error_code(errc::closed));
+    auto room = detail::condition_wait(senders_,
+                                       [this]() noexcept { return closed_ || count_ < capacity_; });
+    if (const auto r = co_await room; !r) co_return std::unexpected(r.error());
+  }
+}
+
+task<result<void>> outbox::deliver_to(stream& to, clock::duration limit) {
+  if (!to.is_open()) co_return failure(-EBADF);
+  {
+    const std::lock_guard hold(lock_);
+    IOLITE_ASSERT(!delivery_, "one task delivers what an outbox holds");
+    delivery_.emplace(*this, to, limit);
+  }
+  detail::delivery& batch = *delivery_;
+  int r = 0;
+  while (r >= 0 && !over()) {
+    r = co_await batch;
+    if (r >= 0 && !to.is_open()) r = -ECANCELED;
+  }
+  shut();
+  if (r < 0) co_return failure(r);
+  co_return result<void>();
+}
+
+void outbox::close() noexcept {
+  const std::lock_guard hold(lock_);
+  closed_ = true;
+  senders_.wake_all();
+  wake_delivery();
+}
+
+bool outbox::closed() const noexcept {
+  const std::lock_guard hold(lock_);
+  return closed_;
+}
+
+std::size_t outbox::size() const noexcept {
+  const std::lock_guard hold(lock_);
+  return count_;
+}
+
+bool outbox::over() const noexcept {
+  const std::lock_guard hold(lock_);
+  return closed_ && !first_;
+}
+
+void outbox::shut() noexcept {
+  const std::lock_guard hold(lock_);
+  delivery_.reset();
+  closed_ = true;
+  count_ = 0;
+  while (first_) drop_first();
+  senders_.wake_all();
+}
+
+bool outbox::forget(operation&) noexcept {
+  const std::lock_guard hold(lock_);
+  return std::exchange(idle_, false);
+}
+
+// With the lock held, as for wait_list.
+void outbox::wake_delivery() noexcept {
+  if (std::exchange(idle_, false)) delivery_->on_->post(*delivery_, 0);
+}
+
+// So many more are out, and the delivery waits: until something comes, if that has not happened
+// meanwhile.
+void outbox::rest(std::uint32_t out) noexcept {
+  const std::lock_guard hold(lock_);
+  make_room(out);
+  idle_ = true;
+  if (first_ || closed_) wake_delivery();
+}
+
+void outbox::make_room(std::uint32_t messages) noexcept {
+  count_ -= messages;
+  for (; messages > 0; --messages) senders_.wake_one();
+}
+
+// As many as one call takes. Gives their bytes.
+std::size_t outbox::take_batch() noexcept {
+  const std::lock_guard hold(lock_);
+  std::size_t bytes = 0;
+  batch_ = 0;
+  for (const place* p = first_; p && batch_ < gathered::pieces_max; p = p->next, ++batch_)
+    bytes += p->what.size();
+  return bytes;
+}
+
+// Not as far as the next of the last one: others may be adding it.
+std::size_t outbox::pieces_after(std::size_t moved, std::span<piece> into) noexcept {
+  std::size_t n = 0;
+  const place* p = first_;
+  for (std::uint32_t i = 0; i < batch_ && n < into.size(); ++i) {
+    if (i > 0) p = p->next;
+    const piece all = p->what.bytes();
+    const std::size_t skipped = std::min(moved, all.size());
+    moved -= skipped;
+    if (skipped < all.size()) into[n++] = all.subspan(skipped);
+  }
+  return n;
+}
+
+void outbox::batch_is_out(bool alone) noexcept {
+  const std::lock_guard hold(lock_);
+  make_room(alone ? 1 : batch_);
+  for (; batch_ > 0; --batch_) drop_first();
+}
+
+void outbox::drop_first() noexcept {
+  place* const p = first_;
+  first_ = p->next;
+  if (!first_) last_ = nullptr;
+  delete p;
+}
+
+}  // namespace iolite
