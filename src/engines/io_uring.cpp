@@ -8,10 +8,10 @@
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
 #include "core/assert.hpp"
-#include "core/gather.hpp"
 #include "core/perform.hpp"
 #include "engines/buffer_ring.hpp"
 #include "engines/direct_files.hpp"
+#include "engines/gather_room.hpp"
 #include "engines/held_back.hpp"
 #include "engines/ring.hpp"
 #include "engines/wake.hpp"
@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <new>
 #include <vector>
 
 namespace iolite {
@@ -72,11 +71,8 @@ class io_uring_engine final : public engine {
 
  private:
   started do_start(operation& op) noexcept override {
-    if (op.picks_buffer && !prepare_buffers()) {
-      op.outcome = -ENOMEM;
-      return started::done;
-    }
-    if (!make_room() || (op.gathers && !prepare_gathering())) {
+    if (!make_room() || (op.picks_buffer && !prepare_buffers()) ||
+        (op.gathers && !pieces_.prepare(ring_))) {
       op.outcome = -ENOMEM;
       return started::done;
     }
@@ -128,7 +124,7 @@ class io_uring_engine final : public engine {
       break;
     case op_kind::recv: fill_receive(sqe, op); break;
     case op_kind::send:
-      if (op.gathers) fill_gathering(sqe, op);
+      if (op.gathers) pieces_.fill(ring_, sqe, op);
       else fill_transfer(sqe, IORING_OP_SEND, op);
       sqe.msg_flags = MSG_NOSIGNAL;
       break;
@@ -166,23 +162,6 @@ class io_uring_engine final : public engine {
     sqe.opcode = opcode;
     sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
     sqe.len = left_of(op);
-  }
-
-  // False: no memory.
-  bool prepare_gathering() noexcept {
-    if (!gathered_) gathered_.reset(new (std::nothrow) gathered[ring_.entries()]);
-    return gathered_ != nullptr;
-  }
-
-  // Where the pieces are is read as the submission is taken over, and then no more
-  // (IORING_FEAT_SUBMIT_STABLE, Linux 5.5): one for each that may wait to be handed over.
-  void fill_gathering(io_uring_sqe& sqe, const operation& op) noexcept {
-    if (ring_.unsubmitted() == 1) next_gathered_ = 0;
-    gathered& pieces = gathered_[next_gathered_++ % ring_.entries()];
-    pieces.take_from(op);
-    sqe.opcode = IORING_OP_SENDMSG;
-    sqe.addr = reinterpret_cast<std::uint64_t>(&pieces.header());
-    sqe.len = 1;
   }
 
   static unsigned left_of(const operation& op) noexcept {
@@ -401,8 +380,7 @@ class io_uring_engine final : public engine {
   direct_files directs_;
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
-  std::unique_ptr<gathered[]> gathered_;  // made when first needed
-  unsigned next_gathered_ = 0;
+  gather_room pieces_;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   bool enabled_ = true;
