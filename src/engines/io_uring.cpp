@@ -366,10 +366,7 @@ class io_uring_engine final : public engine {
   // What io_uring_enter(2) may say without being broken; a fault that stays ends the program, since
   // nothing can complete any more.
   void check(int r) noexcept {
-    if (r >= 0 || r == -ETIME || r == -EINTR || r == -EBUSY) {
-      failures_ = 0;
-      return;
-    }
+    if (r >= 0 || r == -ETIME || r == -EINTR || r == -EBUSY) return void(failures_ = 0);
     IOLITE_ASSERT(r != -EBADR, "the kernel has lost completions for want of memory");
     IOLITE_ASSERT(++failures_ < 1000, "io_uring_enter fails and goes on failing");
   }

@@ -47,6 +47,9 @@ std::string name_of_test(const testing::TestParamInfo<std::string>& model) {
 bool any(const model_info&) { return true; }
 bool by_processes(const model_info& m) { return m.placement == placement::process; }
 bool by_workers(const model_info& m) { return m.placement == placement::prefork; }
+bool by_loops(const model_info& m) {
+  return m.placement == placement::pool && m.engine != "blocking";
+}
 bool with_children(const model_info& m) { return by_processes(m) || by_workers(m); }
 bool in_one_process(const model_info& m) { return !with_children(m); }
 bool until_full(const model_info& m) {
@@ -62,6 +65,7 @@ INSTANTIATE_TEST_SUITE_P(conformance, serve_with_children, models_where(with_chi
                          name_of_test);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_by_processes, models_where(by_processes), name_of_test);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_by_workers, models_where(by_workers), name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_loops, models_where(by_loops), name_of_test);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full), name_of_test);
 
 void serve::SetUp() { before_ = open_descriptors(); }

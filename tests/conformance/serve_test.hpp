@@ -33,6 +33,7 @@ class serve_in_one_process : public serve {};  // shared, thread, pool
 class serve_with_children : public serve {};  // process, prefork: a crash is one process's
 class serve_by_processes : public serve {};  // process
 class serve_by_workers : public serve {};  // prefork
+class serve_by_loops : public serve {};  // pool, of event loops
 // Who accepts as long as there are descriptors: not a process each, which has a table of its own,
 // and not as many as there are workers.
 class serve_until_full : public serve {};
