@@ -162,13 +162,13 @@ class readiness_engine final : public engine {
   }
 
   static constexpr std::uint8_t looks_max = 4;
-  static constexpr std::size_t piece = 128;
+  static constexpr std::size_t at_once = 128;
 
   // A large batch is taken in pieces: answers go out while the next requests come in, and what was
   // received is still in the cache when it is answered.
   void do_wait(clock::time_point until) noexcept override {
     if (handled_ == poller_->events().size()) ask(until);
-    const std::size_t end = std::min(poller_->events().size(), handled_ + piece);
+    const std::size_t end = std::min(poller_->events().size(), handled_ + at_once);
     while (handled_ < end) {
       const poll_event e = poller_->events()[handled_++];  // a copy: see poller::wait()
       handle(e);

@@ -8,7 +8,7 @@
 
 namespace iolite {
 
-// In pieces, so that slots stay where they are and there are not many more than descriptors.
+// In blocks, so that slots stay where they are and there are not many more than descriptors.
 template <class Slot>
 class slot_table {
  public:
@@ -16,35 +16,35 @@ class slot_table {
   bool grow(int fd) noexcept {
     if (holds(fd)) return true;
     try {
-      const std::size_t piece = piece_of(fd);
-      if (pieces_.size() <= piece) pieces_.resize(piece + 1);
-      pieces_[piece] = std::make_unique<Slot[]>(piece_slots);
+      const std::size_t block = block_of(fd);
+      if (blocks_.size() <= block) blocks_.resize(block + 1);
+      blocks_[block] = std::make_unique<Slot[]>(block_slots);
     } catch (const std::bad_alloc&) {
       return false;
     }
     return true;
   }
   [[nodiscard]] bool holds(int fd) const noexcept {
-    return fd >= 0 && piece_of(fd) < pieces_.size() && pieces_[piece_of(fd)];
+    return fd >= 0 && block_of(fd) < blocks_.size() && blocks_[block_of(fd)];
   }
   [[nodiscard]] Slot& operator[](int fd) noexcept {
-    return pieces_[piece_of(fd)][static_cast<std::size_t>(fd) % piece_slots];
+    return blocks_[block_of(fd)][static_cast<std::size_t>(fd) % block_slots];
   }
   template <class Visit>
   void each(Visit visit) noexcept {
-    for (const auto& piece : pieces_) {
-      if (!piece) continue;
-      for (Slot& s : std::span(piece.get(), piece_slots)) visit(s);
+    for (const auto& block : blocks_) {
+      if (!block) continue;
+      for (Slot& s : std::span(block.get(), block_slots)) visit(s);
     }
   }
 
  private:
-  static constexpr std::size_t piece_slots = 64;
-  [[nodiscard]] static std::size_t piece_of(int fd) noexcept {
-    return static_cast<std::size_t>(fd) / piece_slots;
+  static constexpr std::size_t block_slots = 64;
+  [[nodiscard]] static std::size_t block_of(int fd) noexcept {
+    return static_cast<std::size_t>(fd) / block_slots;
   }
 
-  std::vector<std::unique_ptr<Slot[]>> pieces_;
+  std::vector<std::unique_ptr<Slot[]>> blocks_;
 };
 
 }  // namespace iolite
