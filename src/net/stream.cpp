@@ -129,9 +129,9 @@ result<std::size_t> send_pieces_operation::await_resume() noexcept {
 }
 
 std::size_t send_pieces_operation::bytes() const noexcept {
-  std::size_t all = 0;
-  for (const piece p : all_pieces_) all += p.size();
-  return all;
+  std::size_t sum = 0;
+  for (const piece p : all_pieces_) sum += p.size();
+  return sum;
 }
 
 std::size_t send_pieces_operation::pieces_after(std::size_t sent, std::span<piece> into) noexcept {
