@@ -62,6 +62,10 @@ void raw_ring::cancel(std::uint64_t name, std::uint64_t whom, unsigned flags, in
   e.cancel_flags = flags;
 }
 
+void raw_ring::configure(unsigned operation, const void* argument, unsigned count) {
+  s_.note("io_uring_register", ring_.register_with(operation, argument, count));
+}
+
 void raw_ring::submit() { s_.note("submitted", ring_.enter(0, nullptr)); }
 
 std::map<std::uint64_t, std::vector<io_uring_cqe>> raw_ring::take(unsigned completions) {

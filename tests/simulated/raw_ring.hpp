@@ -22,6 +22,8 @@ class raw_ring {
   // `length` from now, as the address a time-out wants.
   io_uring_sqe& time_out(std::uint64_t name, std::uint8_t opcode, std::chrono::nanoseconds length);
   void cancel(std::uint64_t name, std::uint64_t whom, unsigned flags = 0, int fd = -1);
+  // io_uring_register(2); what it gives is written down.
+  void configure(unsigned operation, const void* argument, unsigned count);
   void submit();
   // Hands over, waits for so many completions, and writes them down by name; then there are none.
   // What kernels differ in is left out: of the flags MORE and BUFFER are told.

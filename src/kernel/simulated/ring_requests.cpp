@@ -54,8 +54,8 @@ bool ring_file::is_known(const submission& asked) noexcept {
   case IORING_OP_ASYNC_CANCEL:
   case IORING_OP_SHUTDOWN:
   case IORING_OP_CLOSE:
-  case IORING_OP_FILES_UPDATE: return true;
-  case op_fixed_fd_install: return asked.has(IOSQE_FIXED_FILE);
+  case IORING_OP_FILES_UPDATE:
+  case op_fixed_fd_install: return true;
   default: return false;
   }
 }

@@ -33,7 +33,6 @@ int ring_file::probe(const void* argument, unsigned most) {
   for (unsigned i = 0; i < most; ++i) {
     submission asked{};
     asked.opcode = static_cast<std::uint8_t>(i);
-    if (i == op_fixed_fd_install) asked.flags = IOSQE_FIXED_FILE;
     io_uring_probe_op found{};
     found.op = static_cast<std::uint8_t>(i);
     found.flags = is_known(asked) ? IO_URING_OP_SUPPORTED : 0;
@@ -67,7 +66,9 @@ int ring_file::put_into_slots(const submission& asked) {
   return static_cast<int>(asked.bytes);
 }
 
-int ring_file::install(const request& r) { return files_.add(r.on, true); }
+int ring_file::install(const request& r) {
+  return r.asked.has(IOSQE_FIXED_FILE) ? files_.add(r.on, true) : -EBADF;
+}
 
 int ring_file::close(const submission& asked) {
   if (asked.file_index > 0) return slots_.close(static_cast<int>(asked.file_index) - 1);
