@@ -79,7 +79,9 @@ void engine::claim() noexcept {
 engine::started engine::start(operation& op) noexcept {
   IOLITE_ASSERT(op.state != op_state::pending, "an operation is started once at a time");
   check_owner();
-  take_cancel();
+  // Not for an event: who starts it may hold the lock of its source, which a cancel needs too. The
+  // loop looks before it sleeps.
+  if (op.kind != op_kind::event) take_cancel();
   ++stats_.started;
   if (op.kind == op_kind::event) op.on = this;
   op.tag = ++tag_;

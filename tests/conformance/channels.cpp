@@ -46,6 +46,35 @@ TEST_P(engine, a_channel_keeps_the_order) {
   }
 }
 
+// The end is asked for between two who wait for the same.
+TEST_P(engine, a_cancel_that_comes_as_a_task_begins_to_wait_ends_both_who_wait) {
+  struct bodies {
+    static task<> wait(channel<int>& c, std::atomic<int>& ended) {
+      const auto r = co_await c.receive();
+      EXPECT_FALSE(r);
+      ++ended;
+    }
+    static task<> ask_and_wait(channel<int>& c, std::atomic<int>& ended) {
+      const context here_now = co_await here{};
+      here_now.on->request_cancel();
+      const auto r = co_await c.receive();
+      EXPECT_FALSE(r);
+      ++ended;
+      c.close();  // where the other one has an engine of its own, which nobody has asked
+    }
+    static task<> all(std::atomic<int>& ended) {
+      channel<int> c(1);
+      scope s;
+      s.spawn(wait(c, ended));
+      s.spawn(ask_and_wait(c, ended));
+      co_await s.join();
+    }
+  };
+  std::atomic<int> ended = 0;
+  run(bodies::all(ended));
+  EXPECT_EQ(ended, 2);
+}
+
 TEST_P(engine, a_full_channel_makes_the_sender_wait) {
   struct bodies {
     static task<> send_five(channel<int>& c, std::atomic<int>& sent) {
