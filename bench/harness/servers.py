@@ -82,6 +82,14 @@ ECHO = {
     "node": script("node", "echo_node.js", "nodejs"),
 }
 
+# Each model once, and the loop it stands on.
+GROWING = {
+    name: ECHO[name] for name in (
+        "epoll_lt", "iolite epoll", "uring_single", "iolite io_uring", "poll", "iolite poll",
+        "select", "iolite select", "nonblocking", "iolite nonblocking", "signal", "iolite signal",
+        "blocking_thread", "iolite blocking", "iolite posix_aio")
+}
+
 FAN = {
     "epoll_fan": loop("epoll_fan", "--fan"),
     "uring_fan": uring("uring_fan", "--fan", base="epoll_fan"),

@@ -31,6 +31,11 @@ def fan(connections):
                     unit="delivery")
 
 
+def few(connections):
+    return echo(f"9 active of {connections:,}: how cost grows with those that are silent", 9,
+                "--idle", str(connections - 9), table=servers.GROWING)
+
+
 WORKLOADS = {
     "pp64": echo("64 connections, 64 B, one request each", 64),
     "pp1": echo("1 connection, 64 B: waking dominates", 1),
@@ -39,6 +44,9 @@ WORKLOADS = {
     "big16k": echo("64 connections, 16 KiB", 64, size=16384, buffers=BOTH),
     "big256k": echo("16 connections, 256 KiB", 16, size=262144, buffers=BOTH),
     "act100": echo("100 active of 10,000, 64 B", 100, "--idle", "9900"),
+    "few9": few(9),
+    "few900": few(900),
+    "few9000": few(9000),
     "churn": echo("64 at a time: connect, one request of 64 B, close", 64, "--churn"),
     "flood": echo("200 connections, 7 requests of 7,777 B outstanding on each: is it fair?", 200,
                   "--depth", "7", size=7777, buffers=BOTH),
@@ -53,7 +61,7 @@ WORKLOADS = {
                   table=servers.SPINNING),
 }
 # act100 holds its idle connections too.
-HELD = {"act100": 10_000}
+HELD = {"act100": 10_000, "few900": 900, "few9000": 9_000}
 
 QUICK = {
     "workloads": ["pp64", "pp1", "pipe16", "big16k", "churn", "fan1000"],

@@ -132,7 +132,9 @@ class send_pieces_operation : public detail::stream_operation, private piece_sou
     auto* const source = reinterpret_cast<std::byte*>(static_cast<piece_source*>(this));
     return begin(h, h.promise().ctx(), {op_kind::send, source, bytes(), false, true});
   }
+  // On an error the first `moved` bytes of all pieces have been sent all the same.
   result<std::size_t> await_resume() noexcept;
+  std::size_t moved = 0;
 
  private:
   [[nodiscard]] std::size_t bytes() const noexcept;

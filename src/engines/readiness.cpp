@@ -162,7 +162,7 @@ class readiness_engine final : public engine {
   }
 
   static constexpr std::uint8_t looks_max = 4;
-  static constexpr std::size_t at_once = 128;
+  static constexpr std::size_t at_once = 32;
 
   // A large batch is taken in pieces: answers go out while the next requests come in, and what was
   // received is still in the cache when it is answered.
