@@ -110,16 +110,17 @@ static_assert(sizeof(recv_lease_operation) <= 16);
 class send_operation : public detail::stream_operation {
  public:
   explicit send_operation(stream& s, std::span<const std::byte> from, bool whole) noexcept
-      : stream_operation(s, whole), from_(from) {}
+      : stream_operation(s, whole), moved(from.size()), from_(from.data()) {}
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    auto* const data = const_cast<std::byte*>(from_.data());
-    return begin(h, h.promise().ctx(), {op_kind::send, data, from_.size()});
+    return begin(h, h.promise().ctx(), {op_kind::send, const_cast<std::byte*>(from_), moved});
   }
   result<std::size_t> await_resume() noexcept;
+  // Bytes to be sent; once it is over, those that were, also on an error.
+  std::size_t moved;
 
  private:
-  std::span<const std::byte> from_;
+  const std::byte* from_;
 };
 static_assert(sizeof(send_operation) <= 32);
 

@@ -118,6 +118,7 @@ result<lease> recv_lease_operation::await_resume() noexcept {
 
 result<std::size_t> send_operation::await_resume() noexcept {
   const operation& op = end().own;
+  moved = op.moved;
   if (op.outcome < 0) return failure(op.outcome);
   return op.moved;
 }

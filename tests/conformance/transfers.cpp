@@ -138,6 +138,26 @@ task<partial> receive_all_for(stream& from, std::size_t size, iolite::clock::dur
   co_return out;
 }
 
+TEST_P(engine, send_all_that_times_out_tells_how_many_bytes_are_out) {
+  half_pair pair = unix_half(on());
+  const std::string whole = pattern(8 << 20);
+  struct body {
+    static task<std::size_t> send(stream& to, const std::string& text) {
+      auto all = to.send_all(std::as_bytes(std::span(text)));
+      const auto r = co_await (all | within{20ms});
+      EXPECT_FALSE(r);
+      co_return all.moved;
+    }
+  };
+  const std::size_t moved = run(body::send(pair.ours, whole));
+  EXPECT_LT(moved, whole.size());
+  std::string received;
+  other_thread reader([&] { received = pair.theirs.recv_until_end(); });
+  pair.ours.close();
+  reader.join();
+  EXPECT_EQ(received.size(), moved);
+}
+
 TEST_P(engine, receive_all_that_times_out_tells_how_many_bytes_it_has) {
   half_pair pair = unix_half(on());
   pair.theirs.send_all("abc");
