@@ -37,7 +37,7 @@ class posix_aio_engine final : public engine {
   ~posix_aio_engine() override { shut_down(); }
 
   int prepare() noexcept {
-    if (!slots_.grow(wake_.fd())) return -ENOMEM;
+    if (!slots_.get(wake_.fd())) return -ENOMEM;
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
   }
   std::string_view name() const noexcept override { return "posix_aio"; }
@@ -65,7 +65,7 @@ class posix_aio_engine final : public engine {
   // Files and sends are tried at once, the others wait for their descriptor first.
   started do_start(operation& op) noexcept override {
     if (is_for_a_file(op)) return hand_over(op);
-    if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
+    if (!slots_.get(op.fd)) return done(op, -ENOMEM);
     if (op.kind == op_kind::send) return hand_over(op);
     if (op.kind == op_kind::connect || op.kind == op_kind::send_file) {
       if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);

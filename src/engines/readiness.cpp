@@ -33,7 +33,7 @@ class readiness_engine final : public engine {
 
   // Watches the descriptor that ends a wait. 0 or -errno.
   int prepare() noexcept {
-    if (!slots_.grow(wake_.fd())) return -ENOMEM;
+    if (!slots_.get(wake_.fd())) return -ENOMEM;
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
   }
   std::string_view name() const noexcept override { return poller_->name(); }
@@ -57,13 +57,13 @@ class readiness_engine final : public engine {
   static_assert(sizeof(slot) <= 24, "there is one for each connection");
 
   started do_start(operation& op) noexcept override {
-    if (!slots_.grow(op.fd)) return done(op, -ENOMEM);
-    slot& s = at(op.fd);
-    if (may_try(s, op)) {
-      const int r = attempt(s, op);
+    slot* const s = slots_.get(op.fd);
+    if (!s) return done(op, -ENOMEM);
+    if (may_try(*s, op)) {
+      const int r = attempt(*s, op);
       if (r != -EAGAIN) return done(op, r);
     }
-    return park(s, op);
+    return park(*s, op);
   }
 
   static started done(operation& op, int r) noexcept {

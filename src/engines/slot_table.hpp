@@ -12,17 +12,9 @@ namespace iolite {
 template <class Slot>
 class slot_table {
  public:
-  // Makes room for `fd`. False: no memory.
-  bool grow(int fd) noexcept {
-    if (holds(fd)) return true;
-    try {
-      const std::size_t block = block_of(fd);
-      if (blocks_.size() <= block) blocks_.resize(block + 1);
-      blocks_[block] = std::make_unique<Slot[]>(block_slots);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    return true;
+  // Makes room for `fd` where there is none. Null: no memory.
+  [[nodiscard]] Slot* get(int fd) noexcept {
+    return holds(fd) || grow(fd) ? &(*this)[fd] : nullptr;
   }
   [[nodiscard]] bool holds(int fd) const noexcept {
     return fd >= 0 && block_of(fd) < blocks_.size() && blocks_[block_of(fd)];
@@ -40,6 +32,16 @@ class slot_table {
 
  private:
   static constexpr std::size_t block_slots = 64;
+  [[gnu::noinline]] bool grow(int fd) noexcept {
+    try {
+      const std::size_t block = block_of(fd);
+      if (blocks_.size() <= block) blocks_.resize(block + 1);
+      blocks_[block] = std::make_unique<Slot[]>(block_slots);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
   [[nodiscard]] static std::size_t block_of(int fd) noexcept {
     return static_cast<std::size_t>(fd) / block_slots;
   }

@@ -23,7 +23,7 @@ class pool_shares {
   // Of a loop. Any thread.
   struct seat {
     std::atomic<int> live = 0;  // connections it has, and those on their way to it
-    channel<newcomer> coming{16};
+    channel<newcomer> coming{256};
   };
 
   pool_shares(kernel& os, std::size_t loops) : os_(os), seats_(loops) {}
