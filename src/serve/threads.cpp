@@ -192,10 +192,18 @@ task<void> server::share_out(pool_shares& pool, pool_shares::seat& mine,
 }
 
 task<void> server::take_newcomers(pool_shares::seat& mine, loop_connections& connections) {
-  for (;;) {
-    const auto next = co_await mine.coming.receive();
-    if (!next) co_return;
-    take_newcomer(*next, mine, connections);
+  for (bool starved = false;;) {
+    if (std::exchange(starved, false)) {
+      auto pause = sleep(pause_length);
+      if (!co_await pause) co_return;
+    }
+    try {
+      const auto next = co_await mine.coming.receive();
+      if (!next) co_return;
+      take_newcomer(*next, mine, connections);
+    } catch (const std::bad_alloc&) {  // none to receive with: it stays in the queue
+      starved = true;
+    }
   }
 }
 
