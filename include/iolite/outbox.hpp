@@ -57,7 +57,7 @@ class delivery : public awaitable_operation {
 
 }  // namespace detail
 
-class outbox : private event_source, private piece_source {
+class outbox final : private event_source, private piece_source {
  public:
   // At least 1: how many messages it holds, those on their way included.
   explicit outbox(std::uint32_t capacity) noexcept;

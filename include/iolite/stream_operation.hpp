@@ -124,7 +124,7 @@ class send_operation : public detail::stream_operation {
 };
 static_assert(sizeof(send_operation) <= 32);
 
-class send_pieces_operation : public detail::stream_operation, private piece_source {
+class send_pieces_operation final : public detail::stream_operation, private piece_source {
  public:
   send_pieces_operation(stream& s, std::span<const piece> pieces) noexcept
       : stream_operation(s, true), all_pieces_(pieces) {}
