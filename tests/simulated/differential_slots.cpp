@@ -121,7 +121,7 @@ TEST_F(differential_slots, a_connection_without_a_slot_is_lost) {
     const int l = s.tcp_listener();
     s.os().fcntl(l, F_SETFL, 0);
     std::array<int, 3> ours{};
-    for (const std::uint64_t name : {1, 2}) {
+    for (const std::uint64_t name : {std::uint64_t{1}, std::uint64_t{2}}) {
       ours.at(name) = s.connect_to(l);
       r.next(name, IORING_OP_ACCEPT, l).file_index = IORING_FILE_INDEX_ALLOC;
       r.expect(1);
