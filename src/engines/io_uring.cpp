@@ -283,6 +283,7 @@ class io_uring_engine final : public engine {
 
   // After thousands of others an operation is in no cache any more.
   static void expect(const io_uring_cqe& cqe) noexcept {
+    if (cqe.user_data <= tag_wake) return;
     const auto* const op = reinterpret_cast<const std::byte*>(operation_of(cqe));
     __builtin_prefetch(op, 1);
     __builtin_prefetch(op + 64, 1);
