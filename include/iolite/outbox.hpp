@@ -110,7 +110,7 @@ class outbox final : private event_source, private piece_source {
 
   bool forget(operation& op) noexcept override;
   void wake_delivery() noexcept;
-  void rest(std::uint32_t out) noexcept;
+  void rest(detail::delivery& d, std::uint32_t out) noexcept;
   void make_room(std::uint32_t messages) noexcept;
   std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept override;
   [[nodiscard]] std::size_t take_batch() noexcept;
@@ -120,7 +120,7 @@ class outbox final : private event_source, private piece_source {
   void shut() noexcept;
 
   mutable std::mutex lock_;
-  bool idle_ = false;  // the delivery waits for something to send
+  detail::delivery* idle_ = nullptr;  // the delivery, while it waits for something to send
   std::uint32_t count_ = 0;
   const std::uint32_t capacity_;
   place* first_ = nullptr;

@@ -62,7 +62,8 @@ void operation::destroyed_while_pending() const noexcept {
 bool awaitable_operation::begin(std::coroutine_handle<> h, const context& c) noexcept {
   IOLITE_ASSERT(state != op_state::pending, "an operation is awaited once at a time");
   waiter = h;
-  if ((in_ = c.in)) in_->enter(*this);
+  in_ = c.in;
+  if (in_) in_->enter(*this);
   return c.on->start(*this) == engine::started::pending;
 }
 

@@ -20,7 +20,11 @@ class direct_files {
   [[nodiscard]] bool is_open() const noexcept { return slots_ > 0; }
 
   // A slot for what a request brings. False: none is free.
-  bool reserve() noexcept { return free_ > 0 && (--free_, true); }
+  bool reserve() noexcept {
+    if (free_ == 0) return false;
+    --free_;
+    return true;
+  }
   void give_back() noexcept { ++free_; }
 
   // `fd`, of either kind, is what the request is for.

@@ -28,7 +28,9 @@ namespace {
 class readiness_engine final : public engine {
  public:
   readiness_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
-      : engine(os), poller_(std::move(p)), facility_(poller_->traits()), wake_(std::move(w)) {}
+      : engine(os), poller_(std::move(p)), facility_(poller_->traits()), wake_(std::move(w)) {
+    inline_budget_ = 2;  // a request and its answer: who streams is not served before the others
+  }
   ~readiness_engine() override { shut_down(); }
 
   // Watches the descriptor that ends a wait. 0 or -errno.
@@ -66,10 +68,7 @@ class readiness_engine final : public engine {
     return park(*s, op);
   }
 
-  static started done(operation& op, int r) noexcept {
-    op.outcome = r;
-    return started::done;
-  }
+  static started done(operation& op, int r) noexcept { return op.outcome = r, started::done; }
 
   static bool may_try(const slot& s, const operation& op) noexcept {
     switch (op.kind) {

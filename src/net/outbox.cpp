@@ -50,7 +50,7 @@ bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) 
   }
   become_wait();
   if (!begin(h, c)) return false;
-  from_.rest(0);
+  from_.rest(*this, 0);
   return true;
 }
 
@@ -81,7 +81,7 @@ void detail::delivery::send_at_once(const message& m) noexcept {
   cancel_requested = false;  // if it was, `r` says so
   state = op_state::pending;  // the same wait as before
   if (r < 0) e.post(*this, r);  // what is counted ends with the delivery
-  else from_.rest(1);
+  else from_.rest(*this, 1);
 }
 
 // --- the outbox ---
@@ -97,11 +97,11 @@ outbox::~outbox() {
 bool outbox::try_send(const message& m) {
   std::unique_lock hold(lock_);
   if (closed_ || count_ == capacity_) return false;
-  if (idle_ && delivery_->on_ == engine::current()) {
+  if (detail::delivery* const d = idle_; d && d->on_ == engine::current()) {
     ++count_;
-    idle_ = false;
+    idle_ = nullptr;
     hold.unlock();  // a system call takes its time
-    delivery_->send_at_once(m);
+    d->send_at_once(m);
     return true;
   }
   auto* const p = new place{.what = m};
@@ -174,20 +174,20 @@ void outbox::shut() noexcept {
 
 bool outbox::forget(operation&) noexcept {
   const std::lock_guard hold(lock_);
-  return std::exchange(idle_, false);
+  return std::exchange(idle_, nullptr) != nullptr;
 }
 
 // With the lock held, as for wait_list.
 void outbox::wake_delivery() noexcept {
-  if (std::exchange(idle_, false)) delivery_->on_->post(*delivery_, 0);
+  if (detail::delivery* const d = std::exchange(idle_, nullptr)) d->on_->post(*d, 0);
 }
 
 // So many more are out, and the delivery waits: until something comes, if that has not happened
 // meanwhile.
-void outbox::rest(std::uint32_t out) noexcept {
+void outbox::rest(detail::delivery& d, std::uint32_t out) noexcept {
   const std::lock_guard hold(lock_);
   make_room(out);
-  idle_ = true;
+  idle_ = &d;
   if (first_ || closed_) wake_delivery();
 }
 

@@ -58,8 +58,8 @@ int ring_file::put_into_slots(const submission& asked) {
   if (asked.offset != IORING_FILE_INDEX_ALLOC) return -EINVAL;
   auto* const numbers = reinterpret_cast<int*>(asked.address);
   for (unsigned i = 0; i < asked.bytes; ++i) {
-    auto f = files_.share(numbers[i]);
-    const int slot = !f ? -EBADF : slots_.has_room() ? slots_.add(std::move(f), true) : -ENFILE;
+    const auto f = files_.share(numbers[i]);
+    const int slot = !f ? -EBADF : slots_.has_room() ? slots_.add(f, true) : -ENFILE;
     if (slot < 0) return i > 0 ? static_cast<int>(i) : slot;
     numbers[i] = slot;
   }
