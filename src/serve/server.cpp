@@ -269,6 +269,11 @@ void server::start_on_loop(loop_connections& connections, stream s) {
   connections.start(handler_, std::move(s));
 }
 
+task<void> server::take_on_loop(loop_connections& connections, stream s) {
+  start_on_loop(connections, std::move(s));
+  co_return;
+}
+
 // --- a loop with its listeners, until it is stopped and drained ---
 
 task<void> server::loop(std::vector<listener> listeners, task<void> stopped, pool_shares* pool,
@@ -280,10 +285,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
   loop_connections connections(*c.on, connections_, seat.live,
                                [this](const auto& e) { note_failure(e); });
-  sink take = [&](stream s) -> task<void> {
-    start_on_loop(connections, std::move(s));
-    co_return;
-  };
+  sink take = [&](stream s) { return take_on_loop(connections, std::move(s)); };
   if (one_at_a_time) {
     take = [this](stream s) { return connection(std::move(s)); };
   } else if (pool) {

@@ -66,6 +66,7 @@ class server : public std::enable_shared_from_this<server> {
   task<void> connection(stream s, connection_table::entry* known = nullptr);
   void note_failure(const std::exception_ptr& thrown) noexcept;
   void start_on_loop(loop_connections& connections, stream s);
+  task<void> take_on_loop(loop_connections& connections, stream s);
   task<void> loop(std::vector<listener> listeners, task<void> stopped, pool_shares* pool = nullptr,
                   std::size_t mine = 0);
   task<void> cut_after_timeout(scope& acceptors, loop_connections& connections);
