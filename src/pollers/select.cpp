@@ -1,8 +1,8 @@
 // select(2): three sets of 1,024 bits. It knows neither hang-ups nor errors, and no larger numbers.
 //
-// The idea: select(2) only says whom to look at; poll(2) on those few says what it is. A hang-up of
-// one watched for writing alone shows in the read set only, so it stands there too; while it is
-// merely readable it is left out, and looked at every 20 ms.
+// The idea: the sets are an answer, but where one who is watched for writing is readable only: that
+// may be a hang-up, which poll(2) tells. So who is watched for writing alone stands in the read set
+// too; while merely readable it is left out, and looked at every 20 ms.
 #include "pollers/poller.hpp"
 
 #include "pollers/watch_list.hpp"
@@ -36,13 +36,15 @@ class select_poller final : public poller {
     timeval tv = to_timeval(sliced ? muted : timeout);
     fd_set read, write;
     const int top = fill(read, write);
-    const int n =
-        os_.select(top, &read, &write, nullptr, timeout == for_ever && !sliced ? nullptr : &tv);
+    timeval* const limit = timeout == for_ever && !sliced ? nullptr : &tv;
+    const int n = os_.select(top, &read, &write, nullptr, limit);
     if (n == 0 || (n < 0 && n != -EBADF)) return sliced && n == 0 ? -EINTR : n;
     look_.clear();
     for (const pollfd& p : watched_.fds()) {  // EBADF does not say which: look at all
-      if (p.fd >= 0 && (n < 0 || FD_ISSET(p.fd, &read) || FD_ISSET(p.fd, &write)))
-        look_.push_back(p);
+      if (p.fd < 0) continue;
+      const bool in = FD_ISSET(p.fd, &read), out = FD_ISSET(p.fd, &write);
+      if (n < 0 || (in && !out && (p.events & POLLOUT))) look_.push_back(p);
+      else if (in || out) add(p.fd, ((in ? POLLIN : 0) | (out ? POLLOUT : 0)) & p.events);
     }
     return look();
   }
@@ -53,8 +55,7 @@ class select_poller final : public poller {
   // The sets for this wait, and one more than the highest descriptor in them.
   int fill(fd_set& read, fd_set& write) noexcept {
     int top = 0;
-    FD_ZERO(&read);
-    FD_ZERO(&write);
+    read = write = {};
     for (const pollfd& p : watched_.fds()) {
       if (p.fd < 0) continue;
       if (p.events & POLLOUT) FD_SET(p.fd, &write);
@@ -64,14 +65,16 @@ class select_poller final : public poller {
     return top;
   }
 
+  void add(int fd, int bits) noexcept {
+    events_.push_back(from_poll(watched_.token(watched_.find(fd)), static_cast<unsigned>(bits)));
+  }
+
   int look() noexcept {
-    const int n = os_.poll(look_.data(), look_.size(), 0);
-    if (n < 0) return n;
+    const int n = look_.empty() ? 0 : os_.poll(look_.data(), look_.size(), 0);
+    if (n < 0 && events_.empty()) return n;
     for (const pollfd& p : look_) {
-      const std::size_t at = watched_.find(p.fd);
-      if (p.revents & POLLNVAL) watched_.silence(at);
-      else if (p.revents != 0)
-        events_.push_back(from_poll(watched_.token(at), static_cast<unsigned>(p.revents)));
+      if (p.revents & POLLNVAL) watched_.silence(watched_.find(p.fd));
+      else if (p.revents != 0) add(p.fd, p.revents);
       else if (!(p.events & POLLIN)) {
         if (!muted_until_) muted_ = {}, muted_until_ = os_.now() + slice;
         FD_SET(p.fd, &muted_);
