@@ -121,6 +121,8 @@ class engine {
   [[nodiscard]] bool running() const noexcept { return running_; }
   // Starts a pending `op` again in the loop's next turn.
   void continue_later(operation& op) noexcept;
+  // Forgets `fd` and closes it.
+  virtual void do_close(int fd) noexcept;
   // No more operations; the pool may go. For the destructors of backends.
   void shut_down() noexcept;
 
@@ -138,7 +140,6 @@ class engine {
   virtual void do_wait(clock::time_point until) noexcept = 0;
   virtual void do_wake() noexcept = 0;  // any thread, and from a signal handler
   virtual void do_forget(int /*fd*/) noexcept {}
-  virtual void do_close(int fd) noexcept;
   virtual int do_adopt(int fd) noexcept { return fd; }
   virtual int do_expose(int fd) noexcept { return fd; }
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent

@@ -41,7 +41,8 @@ class listener {
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
-  // The descriptor, now the caller's to close.
+  // The descriptor, now the caller's to close. Connections that have come before they were asked
+  // for (io_uring, right after the last accept) end.
   [[nodiscard]] int release() noexcept;
   // The address with the real port.
   [[nodiscard]] endpoint local() const noexcept;

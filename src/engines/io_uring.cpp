@@ -14,13 +14,16 @@
 #include "engines/gather_room.hpp"
 #include "engines/held_back.hpp"
 #include "engines/ring.hpp"
+#include "engines/standing_accepts.hpp"
+#include "engines/submissions.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace iolite {
@@ -29,6 +32,7 @@ namespace {
 constexpr std::uint64_t tag_ignored = 0;  // cancels
 constexpr std::uint64_t tag_wake = 1;  // below any address
 constexpr std::uint64_t tag_at_once = 2;
+constexpr std::uint64_t addresses = 4096;  // no object lies below
 
 std::uint64_t tag_of(const operation& op) noexcept {
   return reinterpret_cast<std::uint64_t>(&op) | (std::uint64_t{op.tag} << 48);
@@ -43,20 +47,8 @@ class io_uring_engine final : public engine {
     shut_down();
   }
 
-  // The best ring this kernel makes: each flag is tried and given up by itself.
-  //   DEFER_TASKRUN, SINGLE_ISSUER (6.1, 6.0): completions are made when we enter
-  //   COOP_TASKRUN (5.19): at least no interrupts between processors
-  //   R_DISABLED: the thread that first uses the ring becomes its owner
   int open(unsigned entries, unsigned direct_descriptors) noexcept {
-    constexpr unsigned wanted[] = {IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED |
-                                       IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-                                   IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,
-                                   IORING_SETUP_CLAMP};
-    int r = -EINVAL;
-    for (const unsigned flags : wanted) {
-      r = ring_.open(entries, flags);
-      if (r != -EINVAL) break;
-    }
+    const int r = ring_.open_best(entries);
     if (r < 0) return r;
     // A time-out in io_uring_enter itself: Linux 5.11, which also has all the operations used here.
     if ((ring_.features() & IORING_FEAT_EXT_ARG) == 0) return -ENOSYS;
@@ -67,16 +59,20 @@ class io_uring_engine final : public engine {
   engine_traits traits() const noexcept override {
     return {.picks_buffer = true, .own_descriptors = directs_.is_open(), .files = true};
   }
-  bool defers() const noexcept { return (ring_.flags() & IORING_SETUP_DEFER_TASKRUN) != 0; }
 
  private:
+  using listening = standing_accepts::listening;
+
   started do_start(operation& op) noexcept override {
+    if (op.kind == op_kind::accept && !brings_direct(op)) {
+      if (listening* l = standing_.find(op)) return stand_for(*l, op);
+    }
     if (!make_room() || (op.picks_buffer && !prepare_buffers()) ||
         (op.gathers && !pieces_.prepare(ring_))) {
       op.outcome = -ENOMEM;
       return started::done;
     }
-    if (op.kind == op_kind::send_file) {  // there is no submission for it: only the wait is one
+    if (op.kind == op_kind::send_file) {
       op.outcome = perform_exposed(*this, op);
       if (op.outcome != -EAGAIN) return started::done;
     }
@@ -92,7 +88,7 @@ class io_uring_engine final : public engine {
 
   void hand_over(const operation& op) noexcept {
     io_uring_sqe* sqe = take();
-    fill(*sqe, op);
+    submissions::fill(*sqe, op, {ring_, pieces_, brings_direct(op), leased_.is_open()});
     sqe->user_data = tag_of(op);
   }
 
@@ -107,65 +103,6 @@ class io_uring_engine final : public engine {
       return false;
     }
     return true;
-  }
-
-  void fill(io_uring_sqe& sqe, const operation& op) noexcept {
-    direct_files::name(sqe, op.fd);
-    switch (op.kind) {
-    case op_kind::accept:
-      sqe.opcode = IORING_OP_ACCEPT;
-      if (brings_direct(op)) direct_files::bring_into_slot(sqe);
-      else sqe.accept_flags = SOCK_CLOEXEC;
-      break;
-    case op_kind::connect:
-      sqe.opcode = IORING_OP_CONNECT;
-      sqe.addr = reinterpret_cast<std::uint64_t>(op.data);
-      sqe.off = op.size;
-      break;
-    case op_kind::recv: fill_receive(sqe, op); break;
-    case op_kind::send:
-      if (op.gathers) pieces_.fill(ring_, sqe, op);
-      else fill_transfer(sqe, IORING_OP_SEND, op);
-      sqe.msg_flags = MSG_NOSIGNAL;
-      break;
-    case op_kind::read:
-    case op_kind::write:
-      fill_transfer(sqe, op.kind == op_kind::read ? IORING_OP_READ : IORING_OP_WRITE, op);
-      sqe.off = op.offset + op.moved;
-      break;
-    case op_kind::sync: sqe.opcode = IORING_OP_FSYNC; break;
-    case op_kind::send_file:
-    case op_kind::ready:
-      sqe.opcode = IORING_OP_POLL_ADD;
-      sqe.poll32_events = static_cast<unsigned>(poll_bits(interest_of(op)));
-      break;
-    case op_kind::sleep:
-    case op_kind::event: detail::rule_broken("sleep and event are the engine's own");
-    }
-  }
-
-  void fill_receive(io_uring_sqe& sqe, const operation& op) noexcept {
-    if (op.picks_buffer && !leased_.is_open()) {  // before 5.19: wait for data, then take a buffer
-      sqe.opcode = IORING_OP_POLL_ADD;
-      sqe.poll32_events = POLLIN;
-      return;
-    }
-    fill_transfer(sqe, IORING_OP_RECV, op);
-    if (op.picks_buffer) {
-      sqe.addr = 0;
-      sqe.flags |= IOSQE_BUFFER_SELECT;
-      sqe.buf_group = buffer_ring::group;
-    }
-  }
-
-  static void fill_transfer(io_uring_sqe& sqe, std::uint8_t opcode, const operation& op) noexcept {
-    sqe.opcode = opcode;
-    sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
-    sqe.len = left_of(op);
-  }
-
-  static unsigned left_of(const operation& op) noexcept {
-    return static_cast<unsigned>(std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095));
   }
 
   bool prepare_buffers() noexcept {
@@ -183,17 +120,65 @@ class io_uring_engine final : public engine {
   // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
   // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
+    if (listening* l = op.kind == op_kind::accept ? standing_.find(op.fd) : nullptr;
+        l && l->asks == &op) {
+      l->asks = nullptr;
+      return finish(op, -ECANCELED);
+    }
     if (receives_.remove(op)) hand_over(op);  // it takes what is there, as every other
+    ask_to_end(tag_of(op));
+  }
+
+  void ask_to_end(std::uint64_t tag) noexcept {
     io_uring_sqe* sqe = take();
-    sqe->opcode = IORING_OP_ASYNC_CANCEL;
-    sqe->fd = -1;
-    sqe->addr = tag_of(op);
+    submissions::fill_cancel(*sqe, tag);
     sqe->user_data = tag_ignored;
   }
 
   // What names the descriptor must be in the kernel's hands before the number can be used again.
-  void do_forget(int) noexcept override {
+  void do_forget(int fd) noexcept override {
+    if (listening* l = standing_.find(fd)) forget_listener(*l);
     if (ring_.unsubmitted() > 0) submit();
+  }
+
+  // --- accepts that stand: see standing_accepts.hpp ---
+
+  started stand_for(listening& l, operation& op) noexcept {
+    op.outcome = standing_accepts::take(l);
+    if (op.outcome != -EAGAIN) return started::done;
+    l.asks = &op;
+    if (l.stands) return started::pending;
+    io_uring_sqe* sqe = take();
+    standing_accepts::fill(*sqe, l);
+    sqe->user_data = standing_.tag(l);
+    l.stands = true;
+    return started::pending;
+  }
+
+  // Something has come for it, or it stands no more.
+  void settle(listening& l) noexcept {
+    if (!l.asks || (l.stands && !l.has_news())) return;
+    operation& op = *std::exchange(l.asks, nullptr);
+    if (do_start(op) == started::done) finish(op, op.outcome);
+  }
+
+  void end_unasked(listening& l) noexcept {
+    if (!l.stands || l.asks || l.ending) return;
+    l.ending = true;
+    l.asked = 0;
+    ask_to_end(standing_.tag(l));
+  }
+
+  // While the kernel has it, the socket would stay open.
+  void forget_listener(listening& l) noexcept {
+    constexpr timespec soon{0, 10'000'000};
+    while (l.stands) {
+      ask_to_end(standing_.tag(l));
+      enable();
+      check(ring_.enter(1, &soon));
+      set_aside();
+    }
+    standing_accepts::forget(os(), l);
   }
 
   // --- direct descriptors ---
@@ -203,11 +188,7 @@ class io_uring_engine final : public engine {
   }
 
   void do_close(int fd) noexcept override {
-    if (!direct::is(fd)) {
-      do_forget(fd);
-      os().close(fd);
-      return;
-    }
+    if (!direct::is(fd)) return engine::do_close(fd);
     io_uring_sqe* sqe = take();  // behind what names the slot, before what is brought into it
     direct_files::fill_close(*sqe, fd);
     sqe->user_data = tag_ignored;
@@ -225,7 +206,7 @@ class io_uring_engine final : public engine {
     return result_at_once([fd](io_uring_sqe& sqe) { direct_files::fill_expose(sqe, fd); });
   }
 
-  // Of a request that the kernel does without waiting. Other completions are set aside.
+  // Of a request that the kernel does without waiting.
   template <class Fill>
   int result_at_once(Fill fill) noexcept {
     if (!make_room()) return -ENOMEM;
@@ -235,29 +216,26 @@ class io_uring_engine final : public engine {
     enable();
     for (;;) {
       check(ring_.enter(1, nullptr));
-      while (const io_uring_cqe* front = ring_.front()) {
-        const io_uring_cqe cqe = *front;
-        ring_.pop();
-        if (cqe.user_data == tag_at_once) return cqe.res;
-        held_.push_back(cqe);
-      }
+      if (const auto r = set_aside()) return *r;
     }
   }
 
   void do_flush() noexcept override {
+    standing_.each([this](listening& l) { end_unasked(l); });
     if (ring_.unsubmitted() > 0) submit();
   }
 
   void do_wait(clock::time_point until) noexcept override {
     if (!wake_armed_) arm_wake();
     enable();
+    standing_.each([this](listening& l) { end_unasked(l); });
     for (std::size_t n = receives_.due(); n > 0; --n) hand_over(receives_.take());
     clock::duration left = clock::duration::zero();
     if (until != clock::time_point::min() && until != never) {
       left = std::max(until - now(), clock::duration::zero());
     }
     const bool wait = (until == never || left > clock::duration::zero()) && receives_.empty() &&
-                      held_.empty() && !ring_.front();
+                      held_.empty() && !standing_.has_news() && !ring_.front();
     const timespec ts{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     check(ring_.enter(wait ? 1 : 0, until == never ? nullptr : &ts));
     reap();
@@ -275,6 +253,27 @@ class io_uring_engine final : public engine {
       ring_.pop();  // before its operation may submit: there must be room for what that brings
       dispatch(cqe);
     }
+    if (standing_.use_news()) standing_.each([this](listening& l) { settle(l); });
+  }
+
+  // Completions that come in the middle of something. The result of what is done at once.
+  std::optional<int> set_aside() noexcept {
+    std::optional<int> at_once;
+    while (const io_uring_cqe* front = ring_.front()) {
+      const io_uring_cqe cqe = *front;
+      ring_.pop();
+      if (cqe.user_data == tag_at_once) at_once = cqe.res;
+      else if (!note_accepted(cqe) && cqe.user_data != tag_ignored) held_.push_back(cqe);
+    }
+    return at_once;
+  }
+
+  // False: it is for something else.
+  bool note_accepted(const io_uring_cqe& cqe) noexcept {
+    if (!standing_accepts::is_tag(cqe.user_data)) return false;
+    const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
+    standing_.note(os(), standing_.of_tag(cqe.user_data), cqe.res, more);
+    return true;
   }
 
   static operation* operation_of(const io_uring_cqe& cqe) noexcept {
@@ -283,14 +282,14 @@ class io_uring_engine final : public engine {
 
   // After thousands of others an operation is in no cache any more.
   static void expect(const io_uring_cqe& cqe) noexcept {
-    if (cqe.user_data <= tag_wake) return;
+    if (cqe.user_data < addresses) return;
     const auto* const op = reinterpret_cast<const std::byte*>(operation_of(cqe));
     __builtin_prefetch(op, 1);
     __builtin_prefetch(op + 64, 1);
   }
 
   void dispatch(const io_uring_cqe& cqe) noexcept {
-    if (cqe.user_data == tag_ignored) return;
+    if (cqe.user_data == tag_ignored || note_accepted(cqe)) return;
     if (cqe.user_data == tag_wake) {
       wake_armed_ = false;
       wake_.drain();
@@ -331,9 +330,8 @@ class io_uring_engine final : public engine {
 
   void arm_wake() noexcept {
     io_uring_sqe* sqe = take();
-    sqe->opcode = IORING_OP_POLL_ADD;  // not a read: no buffer outlives the engine
+    submissions::fill_poll(*sqe, POLLIN);  // not a read: no buffer outlives the engine
     sqe->fd = wake_.fd();
-    sqe->poll32_events = POLLIN;
     sqe->user_data = tag_wake;
     wake_armed_ = true;
   }
@@ -356,10 +354,7 @@ class io_uring_engine final : public engine {
   io_uring_sqe* take() noexcept {
     for (;;) {
       if (io_uring_sqe* sqe = ring_.next()) return sqe;
-      while (const io_uring_cqe* cqe = ring_.front()) {
-        held_.push_back(*cqe);
-        ring_.pop();
-      }
+      set_aside();
       submit();
     }
   }
@@ -379,6 +374,7 @@ class io_uring_engine final : public engine {
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   gather_room pieces_;
+  standing_accepts standing_;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   bool enabled_ = true;

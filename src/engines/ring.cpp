@@ -55,6 +55,19 @@ int ring::map(const io_uring_params& p) noexcept {
   return 0;
 }
 
+int ring::open_best(unsigned entries) noexcept {
+  constexpr unsigned wanted[] = {IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED |
+                                     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+                                 IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,
+                                 IORING_SETUP_CLAMP};
+  int r = -EINVAL;
+  for (const unsigned flags : wanted) {
+    r = open(entries, flags);
+    if (r != -EINVAL) break;
+  }
+  return r;
+}
+
 ring::~ring() {
   if (sqes_) os_.munmap(sqes_, sqes_bytes_);
   if (rings_) os_.munmap(rings_, rings_bytes_);

@@ -17,6 +17,11 @@ class ring {
 
   // Makes the ring with the set-up `flags`; 0 or -errno.
   int open(unsigned entries, unsigned flags) noexcept;
+  // The best one this kernel makes: each flag is tried and given up by itself.
+  //   DEFER_TASKRUN, SINGLE_ISSUER (6.1, 6.0): completions are made when we enter
+  //   COOP_TASKRUN (5.19): at least no interrupts between processors
+  //   R_DISABLED: the thread that first uses the ring becomes its owner
+  int open_best(unsigned entries) noexcept;
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] unsigned features() const noexcept { return features_; }

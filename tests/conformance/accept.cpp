@@ -4,6 +4,10 @@
 #include "kernel/faulty.hpp"
 
 #include <cerrno>
+#include <cstring>
+#include <poll.h>
+#include <sys/socket.h>
+#include <vector>
 
 namespace iolite_test {
 namespace {
@@ -163,6 +167,78 @@ TEST_P(engine, many_accepts_from_one_queue) {
   std::vector<raw_socket> clients;
   for (int i = 0; i < count; ++i) clients.push_back(raw_socket::connect(l.local()));
   EXPECT_EQ(run(body::all(l)), count);
+}
+
+// Asks again and again, as a server does: an engine may take more than it was asked for then.
+task<> accept_often(listener& from) {
+  for (int i = 0; i < 10; ++i) {
+    const raw_socket client = raw_socket::connect(from.local());
+    const auto peer = co_await from.accept();
+    EXPECT_TRUE(peer.has_value());
+  }
+}
+
+TEST_P(engine, who_asks_no_more_leaves_newcomers_in_the_queue) {
+  listener l = open_listener(on());
+  struct body {
+    static task<> all(listener& from) {
+      co_await accept_often(from);
+      co_await let_others_run();
+    }
+  };
+  run(body::all(l));
+  const raw_socket late = raw_socket::connect(l.local());
+  late.send_all("for whoever takes it");
+  pollfd there{l.native_handle(), POLLIN, 0};
+  ASSERT_EQ(system_of_test().poll(&there, 1, 5000), 1);
+  const int fd = system_of_test().accept4(l.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+  ASSERT_GE(fd, 0) << strerrorname_np(-fd);
+  const raw_socket taken(fd);
+  EXPECT_EQ(taken.recv_exactly(20), "for whoever takes it");
+}
+
+TEST_P(engine, an_accept_that_timed_out_loses_nobody) {
+  listener l = open_listener(on());
+  struct body {
+    static task<int> all(listener& from) {
+      co_await accept_often(from);
+      auto in_vain = from.accept();
+      const auto nobody = co_await (in_vain | within(1ms));
+      EXPECT_EQ(nobody.error(), std::errc::timed_out);
+      std::vector<raw_socket> clients;
+      for (int i = 0; i < 5; ++i) clients.push_back(raw_socket::connect(from.local()));
+      int accepted = 0;
+      for (int i = 0; i < 5; ++i) {
+        const auto peer = co_await from.accept();
+        if (peer) ++accepted;
+      }
+      co_return accepted;
+    }
+  };
+  EXPECT_EQ(run(body::all(l)), 5);
+}
+
+TEST_P(engine, a_closed_listener_keeps_nobody_waiting_and_no_port) {
+  listener l = open_listener(on());
+  const endpoint at = l.local();
+  struct body {
+    static task<std::vector<raw_socket>> all(listener& from) {
+      co_await accept_often(from);
+      std::vector<raw_socket> clients;
+      for (int i = 0; i < 5; ++i) clients.push_back(raw_socket::connect(from.local()));
+      const auto peer = co_await from.accept();
+      EXPECT_TRUE(peer.has_value());
+      from.close();
+      co_return clients;
+    }
+  };
+  const std::vector<raw_socket> clients = run(body::all(l));
+  for (const raw_socket& c : clients) {
+    int error = 0;
+    EXPECT_EQ(c.recv_until_gone(error), "");
+  }
+  const auto again = listener::open(on(), at);
+  EXPECT_TRUE(again.has_value()) << again.error().message;
 }
 
 TEST_P(engine, closing_a_listener_ends_a_pending_accept) {
