@@ -2,15 +2,19 @@
 #include "availability.hpp"
 
 #include "core/process.hpp"
+#include "iolite/buffer.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/stream.hpp"
 #include "iolite/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <span>
+#include <utility>
 
 namespace iolite {
 namespace {
@@ -29,9 +33,28 @@ task<result<void>> exchange_bytes(stream& a, stream& b) {
   co_return result<void>();
 }
 
+// The first lease is kept, so that the second has to find a place of its own.
+task<result<void>> exchange_leases(stream& a, stream& b) {
+  const std::array<std::byte, 4> sent{std::byte{4}, std::byte{5}, std::byte{6}, std::byte{7}};
+  std::array<lease, 2> got;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto out = co_await (a.send_all(std::span(sent).subspan(2 * i, 2)) | within(seconds(2)));
+    if (!out) co_return std::unexpected(out.error());
+    auto in = co_await (b.recv_lease() | within(seconds(2)));
+    if (!in) co_return std::unexpected(in.error());
+    got[i] = std::move(*in);
+  }
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (!std::ranges::equal(got[i].bytes(), std::span(sent).subspan(2 * i, 2)))
+      co_return failure(-EIO);
+  }
+  co_return result<void>();
+}
+
 task<result<void>> self_test(stream a, stream b) {
   if (const auto r = co_await exchange_bytes(a, b); !r) co_return r;
   if (const auto r = co_await exchange_bytes(b, a); !r) co_return r;
+  if (const auto r = co_await exchange_leases(a, b); !r) co_return r;
   co_return a.shutdown_write();
 }
 

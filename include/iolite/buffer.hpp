@@ -5,6 +5,7 @@
 #pragma once
 #include "iolite/engine.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,10 +16,12 @@
 namespace iolite {
 
 // A fixed number of equal buffers in one piece of memory, of which only the used pages are backed.
+// What is received fills a buffer bit by bit, so that small messages lie side by side and a large
+// one finds room; a buffer is free again once no lease is on any part of it.
 // Engine thread only. Outlives every lease: its destructor stops the program otherwise.
 class buffer_pool {
  public:
-  static constexpr std::size_t buffer_bytes = std::size_t{16} * 1024;
+  static constexpr std::size_t buffer_bytes = std::size_t{64} * 1024;
   static constexpr std::uint16_t buffers = 256;
 
   // Null: no memory.
@@ -27,19 +30,43 @@ class buffer_pool {
   buffer_pool& operator=(const buffer_pool&) = delete;
   ~buffer_pool();
 
-  // Null: none is left.
+  // A whole buffer, held once. Null: none is left.
   [[nodiscard]] std::byte* take() noexcept;
-  void give(std::byte* buffer) noexcept;
-  [[nodiscard]] std::size_t available() const noexcept { return free_.size(); }
+  // One more who holds the buffer that `at` is in, and one less.
+  void hold(const std::byte* at) noexcept { ++holders_[index_of(at)]; }
+  void give(const std::byte* at) noexcept;
 
-  // All the buffers, one after the other: for engines whose kernel picks.
+  // Where the next bytes may go. Empty: no buffer is left.
+  [[nodiscard]] std::span<std::byte> room() noexcept;
+  // The first `bytes` of room() are a lease now, held once.
+  void fill(std::size_t bytes) noexcept;
+
+  // A whole buffer has got few `bytes`: they move to where they take no more room than that, and
+  // the buffer is given back. Where they are from now on, held once; where they were if there is no
+  // better place.
+  [[nodiscard]] std::byte* pack(std::byte* buffer, std::size_t bytes) noexcept;
+
+  // Whether take() or room() would give something.
+  [[nodiscard]] bool has_room() const noexcept {
+    return !free_.empty() || (current_ && buffer_bytes - filled_ >= room_min);
+  }
+  // All of them, one after the other: for engines whose kernel picks.
   [[nodiscard]] std::byte* memory() const noexcept { return memory_; }
+  [[nodiscard]] std::size_t index_of(const std::byte* at) const noexcept {
+    return static_cast<std::size_t>(at - memory_) / buffer_bytes;
+  }
 
  private:
+  // What is left of a buffer is passed over where it is less: large receives want room.
+  static constexpr std::size_t room_min = buffer_bytes / 4;
+
   explicit buffer_pool(engine& owner) noexcept : owner_(owner) {}
 
   engine& owner_;
   std::byte* memory_ = nullptr;
+  std::byte* current_ = nullptr;  // which room() is in, held for that
+  std::size_t filled_ = 0;  // bytes of it
+  std::array<std::uint32_t, buffers> holders_{};
   std::vector<std::uint16_t> free_;  // indices, the last given back on top: it is warm in the cache
 };
 

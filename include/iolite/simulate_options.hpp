@@ -49,6 +49,7 @@ struct ring_features {
   bool available = true;  // or forbidden: EPERM
   std::optional<bool> defer_taskrun;  // Linux 6.1
   std::optional<bool> buffer_rings;  // 5.19
+  std::optional<bool> incremental_buffers;  // 6.12: filled bit by bit
   bool coop_taskrun = true;  // 5.19
   bool ext_arg = true;  // 5.11: without it the engine cannot be made
   unsigned entries_max = 32'768;  // of the submission queue; the completion queue has twice as many

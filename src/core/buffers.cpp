@@ -4,13 +4,16 @@
 #include "core/assert.hpp"
 #include "kernel/kernel.hpp"
 
+#include <cstring>
 #include <new>
 #include <sys/mman.h>
+#include <utility>
 
 namespace iolite {
 namespace {
 
 constexpr std::size_t pool_bytes = buffer_pool::buffer_bytes * buffer_pool::buffers;
+constexpr std::size_t few = 2048;  // bytes: to move them costs less than a buffer that is missing
 
 }  // namespace
 
@@ -31,6 +34,7 @@ std::unique_ptr<buffer_pool> buffer_pool::make(engine& owner) noexcept {
 }
 
 buffer_pool::~buffer_pool() {
+  if (current_) give(current_);
   IOLITE_ASSERT(free_.size() == buffers, "leases go back before their engine ends");
   if (memory_) owner_.os().munmap(memory_, pool_bytes);
 }
@@ -39,12 +43,41 @@ std::byte* buffer_pool::take() noexcept {
   if (free_.empty()) return nullptr;
   const std::size_t index = free_.back();
   free_.pop_back();
+  holders_[index] = 1;
   return memory_ + index * buffer_bytes;
 }
 
-void buffer_pool::give(std::byte* buffer) noexcept {
-  const auto index = static_cast<std::size_t>(buffer - memory_) / buffer_bytes;
-  free_.push_back(static_cast<std::uint16_t>(index));
+std::span<std::byte> buffer_pool::room() noexcept {
+  if (!current_ || buffer_bytes - filled_ < room_min) {
+    std::byte* const next = take();
+    if (!next) return {};
+    filled_ = 0;
+    if (std::byte* const old = std::exchange(current_, next)) give(old);
+  }
+  return {current_ + filled_, buffer_bytes - filled_};
+}
+
+void buffer_pool::fill(std::size_t bytes) noexcept {
+  hold(current_);
+  filled_ += bytes;
+}
+
+std::byte* buffer_pool::pack(std::byte* buffer, std::size_t bytes) noexcept {
+  if (bytes > few) return buffer;
+  const auto to = room();
+  if (to.empty()) return buffer;
+  std::memcpy(to.data(), buffer, bytes);
+  fill(bytes);
+  give(buffer);
+  return to.data();
+}
+
+void buffer_pool::give(const std::byte* at) noexcept {
+  const std::size_t index = index_of(at);
+  const unsigned left = --holders_[index];
+  if (left == 0) free_.push_back(static_cast<std::uint16_t>(index));
+  else if (left == 1 && current_ && index == index_of(current_)) filled_ = 0;  // from its begin on
+  else return;
   owner_.buffer_returned();
 }
 

@@ -144,7 +144,7 @@ void engine::continue_later(operation& op) noexcept {
 bool engine::starves(operation& op, int result) noexcept {
   if (result != -ENOBUFS || !op.picks_buffer || op.cancel_requested) return false;
   ++stats_.starved_receives;
-  if (buffers_ && buffers_->available() > 0) {  // one came back meanwhile
+  if (buffers_ && buffers_->has_room()) {  // one came back meanwhile
     continue_later(op);
   } else {
     op.queue = op_queue::starved;

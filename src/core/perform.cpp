@@ -112,10 +112,13 @@ int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
   if (!op.picks_buffer) return perform(on.os(), op, wait, nonblocking);
   buffer_pool* const pool = on.buffers();
   if (!pool) return -ENOMEM;
-  op.data = pool->take();
-  if (!op.data) return -ENOBUFS;
+  const auto room = pool->room();
+  if (room.empty()) return -ENOBUFS;
+  op.data = room.data();
+  op.size = room.size();
   const int n = perform(on.os(), op, wait, nonblocking);
-  if (n <= 0) pool->give(std::exchange(op.data, nullptr));
+  if (n > 0) pool->fill(static_cast<std::size_t>(n));
+  else op.data = nullptr;
   return n;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/assert.hpp"
 
+#include <cerrno>
 #include <sys/mman.h>
 #include <utility>
 
@@ -12,21 +13,41 @@ namespace {
 constexpr std::size_t ring_bytes = sizeof(io_uring_buf) * buffer_pool::buffers;
 static_assert((buffer_pool::buffers & (buffer_pool::buffers - 1)) == 0, "a ring is a power of two");
 
+// Linux 6.12; the headers may be older, and have no name for the field of flags.
+constexpr unsigned consumed_bit_by_bit = 2;  // IOU_PBUF_RING_INC
+constexpr unsigned more_of_it = 1U << 4;  // IORING_CQE_F_BUF_MORE
+
+int register_ring(ring& r, io_uring_buf* entries, unsigned flags) noexcept {
+  io_uring_buf_reg reg{};
+  reg.ring_addr = reinterpret_cast<std::uint64_t>(entries);
+  reg.ring_entries = buffer_pool::buffers;
+  reg.bgid = buffer_ring::group;
+#ifdef IOU_PBUF_RING_INC
+  reg.flags = static_cast<std::uint16_t>(flags);
+#else
+  reg.pad = static_cast<std::uint16_t>(flags);
+#endif
+  return r.register_with(IORING_REGISTER_PBUF_RING, &reg, 1);
+}
+
 }  // namespace
 
 void buffer_ring::open(ring& r, buffer_pool& pool) noexcept {
   tried_ = true;
   const long p = os_.mmap(ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p < 0 && p > -4096) return;
-  io_uring_buf_reg reg{};
-  reg.ring_addr = static_cast<std::uint64_t>(p);
-  reg.ring_entries = buffer_pool::buffers;
-  reg.bgid = group;
-  if (r.register_with(IORING_REGISTER_PBUF_RING, &reg, 1) < 0) {
-    os_.munmap(reinterpret_cast<void*>(p), ring_bytes);
+  auto* const entries = reinterpret_cast<io_uring_buf*>(p);
+  int registered = register_ring(r, entries, consumed_bit_by_bit);
+  if (registered == -EINVAL) {
+    incremental_ = false;
+    wanted_ = buffer_pool::buffers / 2;
+    registered = register_ring(r, entries, 0);
+  }
+  if (registered < 0) {
+    os_.munmap(entries, ring_bytes);
     return;
   }
-  entries_ = reinterpret_cast<io_uring_buf*>(p);
+  entries_ = entries;
   stock(pool);
 }
 
@@ -35,29 +56,49 @@ void buffer_ring::close(ring& r, buffer_pool& pool) noexcept {
   reg.bgid = group;
   static_cast<void>(r.register_with(IORING_UNREGISTER_PBUF_RING, &reg, 1));
   os_.munmap(std::exchange(entries_, nullptr), ring_bytes);
-  for (std::size_t id = 0; id < lent_.size(); ++id) {
-    if (std::exchange(lent_[id], false)) pool.give(pool.memory() + id * buffer_pool::buffer_bytes);
+  for (std::size_t id = 0; id < parts_.size(); ++id) {
+    if (std::exchange(parts_[id].lent, false))
+      pool.give(pool.memory() + id * buffer_pool::buffer_bytes);
   }
 }
 
 void buffer_ring::stock(buffer_pool& pool) noexcept {
   const std::uint16_t before = tail_;
-  while (std::byte* buffer = pool.take()) {
-    const auto id = static_cast<std::size_t>(buffer - pool.memory()) / buffer_pool::buffer_bytes;
+  while (lent_ < wanted_) {
+    std::byte* const buffer = pool.take();
+    if (!buffer) break;
+    const std::size_t id = pool.index_of(buffer);
     io_uring_buf& entry = entries_[tail_++ % buffer_pool::buffers];
     entry.addr = reinterpret_cast<std::uint64_t>(buffer);
     entry.len = buffer_pool::buffer_bytes;
     entry.bid = static_cast<std::uint16_t>(id);
-    lent_[id] = true;
+    parts_[id] = {.lent = true};
+    ++lent_;
   }
   // The tail lies in the unused field of the first entry: see struct io_uring_buf_ring.
   if (tail_ != before) __atomic_store_n(&entries_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
-std::byte* buffer_ring::taken(buffer_pool& pool, std::size_t id) noexcept {
-  IOLITE_ASSERT(id < lent_.size() && lent_[id], "the kernel fills a buffer it was lent");
-  lent_[id] = false;
-  return pool.memory() + id * buffer_pool::buffer_bytes;
+std::byte* buffer_ring::taken(buffer_pool& pool, const io_uring_cqe& cqe) noexcept {
+  if ((cqe.flags & IORING_CQE_F_BUFFER) == 0) return nullptr;
+  const std::size_t id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
+  IOLITE_ASSERT(id < parts_.size() && parts_[id].lent, "the kernel fills a buffer it was lent");
+  part& p = parts_[id];
+  std::byte* const buffer = pool.memory() + id * buffer_pool::buffer_bytes;
+  std::byte* at = nullptr;
+  if (cqe.res > 0) {
+    at = buffer + p.filled;
+    p.filled += static_cast<std::uint32_t>(cqe.res);
+    IOLITE_ASSERT(p.filled <= buffer_pool::buffer_bytes, "a buffer is filled to its end at most");
+    pool.hold(at);
+    if (!incremental_) at = pool.pack(at, p.filled);
+  }
+  if ((cqe.flags & more_of_it) == 0) {
+    p.lent = false;
+    --lent_;
+    pool.give(buffer);
+  }
+  return at;
 }
 
 }  // namespace iolite

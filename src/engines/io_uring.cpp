@@ -315,13 +315,12 @@ class io_uring_engine final : public engine {
       directs_.give_back();
     }
     if (!op.picks_buffer) return cqe.res;
-    if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
-      std::byte* const data = leased_.taken(*buffers(), cqe.flags >> IORING_CQE_BUFFER_SHIFT);
-      if (cqe.res > 0) op.data = data;
-      else buffers()->give(data);
+    if (leased_.is_open()) {
+      op.data = leased_.taken(*buffers(), cqe);
+      if (cqe.res == -ENOBUFS) leased_.grow();
       return cqe.res;
     }
-    if (leased_.is_open() || cqe.res <= 0) return cqe.res;
+    if (cqe.res <= 0) return cqe.res;
     const int r = perform_exposed(*this, op);  // the poll said that there is something
     return r == -EAGAIN ? -ENOBUFS : r;  // there was not: goes round once more
   }

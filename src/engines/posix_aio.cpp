@@ -125,8 +125,7 @@ class posix_aio_engine final : public engine {
     }
     *c->control = aiocb{};
     c->control->aio_fildes = op.fd;
-    const bool file = op.kind == op_kind::read || op.kind == op_kind::write;
-    if (file) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
+    if (is_for_a_file(op)) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
     // There is no vectored request: one piece after the other.
     const auto left = op.gathers
                           ? next_piece(op)
@@ -251,6 +250,7 @@ class posix_aio_engine final : public engine {
 
   void report(operation& op, int r) noexcept {
     if (r <= 0) give_back(op);
+    else if (op.picks_buffer) op.data = buffers()->pack(op.data, static_cast<std::size_t>(r));
     if (r == -EAGAIN && op.cancel_requested) r = -ECANCELED;
     if ((r == -EAGAIN || r == -EINTR) && is_for_a_file(op)) {
       continue_later(op);

@@ -82,8 +82,8 @@ class readiness_engine final : public engine {
   }
 
   int attempt(slot& s, operation& op) noexcept {
-    const std::size_t asked = op.size - op.moved;
     const int r = perform_on(*this, op, wait_in_call::no);
+    const std::size_t asked = op.size - op.moved;
     if (op.kind == op_kind::recv || op.kind == op_kind::accept) {
       const bool drained = op.short_is_empty && r > 0 && static_cast<std::size_t>(r) < asked;
       s.readable = r != -EAGAIN && (!drained || s.hung_up);

@@ -3,6 +3,8 @@
 
 #include <aio.h>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -53,6 +55,7 @@ long faulty::pass(call c, const call_args& a) noexcept {
   if (!watches_rings_) return below_.invoke(c, a);
   if (c == call::io_uring_enter) return enter(a);
   if (c == call::close) forget_ring(a.as<int>(0));
+  if (c == call::io_uring_register && refuses(a)) return -EINVAL;
   const long r = below_.invoke(c, a);
   if (c != call::io_uring_setup && c != call::mmap) return r;
   const std::lock_guard hold(rings_lock_);
@@ -67,6 +70,17 @@ long faulty::pass(call c, const call_args& a) noexcept {
 }
 
 // --- completions ---
+
+// Who is not told how much was received does not know where in its buffer the next bytes are, so
+// there are no incremental buffers.
+bool faulty::refuses(const call_args& a) const noexcept {
+  if (completion_plan_.empty() || a.as<unsigned>(1) != IORING_REGISTER_PBUF_RING) return false;
+  io_uring_buf_reg reg;
+  std::memcpy(&reg, a.as<const void*>(2), sizeof reg);
+  const io_uring_buf_reg plain{
+      .ring_addr = reg.ring_addr, .ring_entries = reg.ring_entries, .bgid = reg.bgid};
+  return std::memcmp(&reg, &plain, sizeof reg) != 0;  // it has flags
+}
 
 faulty_ring* faulty::ring_of(int fd) noexcept {
   const auto it = std::ranges::find(rings_, fd, &faulty_ring::fd);

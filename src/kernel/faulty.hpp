@@ -58,6 +58,7 @@ class faulty final : public kernel, private faulty_ring::decider {
   int error_of(unsigned opcode) noexcept override;
   long pass(call c, const call_args& a) noexcept;
   long enter(const call_args& a) noexcept;
+  [[nodiscard]] bool refuses(const call_args& a) const noexcept;
   [[nodiscard]] faulty_ring* ring_of(int fd) noexcept;
   void forget_ring(int fd) noexcept;
   [[nodiscard]] const completion_fault* planned(unsigned opcode, bool shortens,

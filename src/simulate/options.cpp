@@ -63,8 +63,9 @@ void apply(const options& o, simulated::machine& to) {
   to.net.set_default(link_of(o.network));
   to.net.ports_first = o.ports_first;
   to.net.ports_last = std::max(o.ports_first, o.ports_last);
-  to.rings = {o.rings.available,    o.rings.defer_taskrun, o.rings.buffer_rings,
-              o.rings.coop_taskrun, o.rings.ext_arg,       o.rings.entries_max};
+  to.rings = {o.rings.available,           o.rings.defer_taskrun, o.rings.buffer_rings,
+              o.rings.incremental_buffers, o.rings.coop_taskrun,  o.rings.ext_arg,
+              o.rings.entries_max};
   to.net.send_buffer = o.send_buffer;
   to.net.receive_buffer = o.receive_buffer;
   to.trace.keep(o.trace_lines);

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <linux/io_uring.h>
+#include <sys/resource.h>
 
 namespace iolite_test {
 namespace {
@@ -32,9 +34,14 @@ TEST_P(fault_matrix_io_uring, U02_what_a_kernel_lacks_is_done_without) {
     EXPECT_EQ(echo_of(e, text, echo_leases), text);
     EXPECT_EQ(os().injected(), refused);
   }
-  // Without buffer rings a leased receive waits for data, then takes a buffer.
-  iolite::engine& e = on({{.what = call::io_uring_register, .nth = 2, .error = EINVAL}});
-  EXPECT_EQ(echo_of(e, text, echo_leases), text);
+  // Without incremental buffers each receive gets a whole one; without a ring of them a leased
+  // receive waits for data, then takes a buffer.
+  for (std::uint64_t refused = 1; refused <= 2; ++refused) {
+    iolite::engine& e =
+        on({{.what = call::io_uring_register, .nth = 2, .times = refused, .error = EINVAL}});
+    EXPECT_EQ(echo_of(e, text, echo_leases), text);
+    EXPECT_EQ(os().injected(), refused);
+  }
 }
 
 task<> echo_to_each_other(stream a, stream b, int& right) {
@@ -142,6 +149,46 @@ TEST_P(fault_matrix_io_uring, U05_a_receive_without_a_buffer_waits_for_one) {
   const std::error_code end = e.run(body::twice(std::move(p.ours), p.theirs));
   EXPECT_TRUE(!end || end == std::errc::timed_out) << end.message();
   EXPECT_GT(e.stats().starved_receives, 0U);
+}
+
+// What the accept is told that stood for others. The limit is the one when it began to stand.
+task<std::error_code> accept_where_no_descriptor_is_left(listener& from, raw_socket& client) {
+  for (int i = 0; i < 10; ++i) {
+    const raw_socket one = raw_socket::connect(from.local());
+    const auto peer = co_await from.accept();
+    if (!peer) co_return peer.error();
+  }
+  client = raw_socket::connect(from.local());
+  std::vector<owned_fd> fillers;
+  for (int fd = 0; (fd = ::fcntl(client.fd(), F_DUPFD_CLOEXEC, 0)) >= 0;) fillers.emplace_back(fd);
+  const auto refused = co_await from.accept();
+  co_return refused ? std::error_code() : refused.error();
+}
+
+TEST_P(fault_matrix_io_uring, U06_an_accept_that_stood_ends_and_nobody_is_lost) {
+  iolite::engine& e = on({});
+  auto l = listener::open(e, endpoint::parse("127.0.0.1:0").value());
+  ASSERT_TRUE(l);
+  raw_socket client;
+  rlimit usual{};
+  ::getrlimit(RLIMIT_NOFILE, &usual);
+  const rlimit few{64, usual.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const std::error_code told = e.run(accept_where_no_descriptor_is_left(*l, client));
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+  EXPECT_EQ(told, std::errc::too_many_files_open);
+  if (told) happened();
+  client.send_all("hello");
+  client.half_close();
+  struct body {
+    static task<std::string> next(listener& from) {
+      auto peer = co_await from.accept();
+      if (!peer) co_return peer.error().message();
+      const auto got = co_await receive_until_end(*peer);
+      co_return got.value_or("error");
+    }
+  };
+  EXPECT_EQ(e.run(body::next(*l)), "hello");
 }
 
 TEST_P(fault_matrix_io_uring, U07_whatever_a_cancel_is_answered_it_ends_once) {

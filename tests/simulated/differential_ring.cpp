@@ -7,7 +7,6 @@
 #include <array>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/utsname.h>
 
 namespace iolite_test {
 namespace {
@@ -21,12 +20,8 @@ constexpr unsigned cancel_all = 1, cancel_by_file = 2, cancel_any = 4;
 class differential_ring : public testing::Test {
  protected:
   void SetUp() override {
-    iolite::ring real(kernel::real());
-    const int r = real.open(2, IORING_SETUP_CLAMP);
-    if (r < 0) GTEST_SKIP() << "io_uring_setup on this machine: " << strerrorname_np(-r);
-    utsname system{};
-    ::uname(&system);
-    if (std::stod(system.release) < 6.1) GTEST_SKIP() << "Linux " << system.release << " differs";
+    const std::string why = why_no_ring_of(6, 1);
+    if (!why.empty()) GTEST_SKIP() << why;
   }
 };
 
@@ -282,6 +277,34 @@ TEST_F(differential_ring, multishot_receive_and_its_buffers) {
     io_uring_sqe& e = r.next(4, IORING_OP_RECV, b);
     e.ioprio = receive_multishot;
     r.expect(1);  // it wants buffers
+  });
+}
+
+TEST_F(differential_ring, buffers_that_are_filled_bit_by_bit) {
+  const std::string why = why_no_ring_of(6, 12);
+  if (!why.empty()) GTEST_SKIP() << why;
+  expect_same([](session& s) {
+    raw_ring r(s);
+    const auto [a, b] = blocking_pair(s);
+    const auto receive = [&](std::uint64_t name) {
+      io_uring_sqe& e = r.next(name, IORING_OP_RECV, b);
+      e.flags = IOSQE_BUFFER_SELECT;
+      e.buf_group = 1;
+    };
+    r.lend(3, 8, 2);
+    for (const char* text :
+         {"abc", "de", "fghijk", "lmnop", "q"}) {  // a buffer ends within "fghijk"
+      s.send(a, text);
+      receive(1);
+      r.expect(1);
+    }
+    for (unsigned id = 0; id < 2; ++id) s.note(r.lent(id, 8), 0);
+    s.note(r.lent(2, 1), 0);
+    s.close(a);
+    receive(2);
+    r.expect(1);
+    receive(3);
+    r.expect(1);
   });
 }
 

@@ -4,10 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/utsname.h>
 
 namespace iolite_test {
 namespace {
@@ -19,14 +17,8 @@ constexpr std::uint8_t fixed_fd_install = 54;
 class differential_slots : public testing::Test {
  protected:
   void SetUp() override {
-    iolite::ring real(kernel::real());
-    const int r = real.open(2, IORING_SETUP_CLAMP);
-    if (r < 0) GTEST_SKIP() << "io_uring_setup on this machine: " << strerrorname_np(-r);
-    utsname system{};
-    ::uname(&system);
-    int major = 0, minor = 0;
-    std::sscanf(system.release, "%d.%d", &major, &minor);
-    if (major < 6 || (major == 6 && minor < 8)) GTEST_SKIP() << "Linux " << system.release;
+    const std::string why = why_no_ring_of(6, 8);
+    if (!why.empty()) GTEST_SKIP() << why;
   }
 };
 

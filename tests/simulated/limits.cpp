@@ -120,6 +120,8 @@ TEST(simulated_limits, io_uring_does_with_what_a_kernel_has) {
   for (const simulate::ring_features& rings :
        {simulate::ring_features{.defer_taskrun = false},
         {.buffer_rings = false},
+        {.buffer_rings = true, .incremental_buffers = false},
+        {.buffer_rings = true, .incremental_buffers = true},
         {.defer_taskrun = false, .buffer_rings = false, .coop_taskrun = false},
         {.entries_max = 2},
         {.defer_taskrun = true, .buffer_rings = true, .entries_max = 1}}) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstring>
+#include <sys/utsname.h>
+#include <utility>
+
 namespace iolite_test {
 
 using namespace iolite;
@@ -87,6 +92,7 @@ void raw_ring::expect(unsigned completions) {
       std::string what = std::to_string(name);
       if ((e.flags & IORING_CQE_F_MORE) != 0) what += " MORE";
       if ((e.flags & IORING_CQE_F_BUFFER) != 0 && e.res > 0) what += " BUFFER";
+      if ((e.flags & (1U << 4)) != 0) what += " BUF_MORE";
       s_.note(what, e.res);
     }
   }
@@ -95,7 +101,7 @@ void raw_ring::expect(unsigned completions) {
   s_.note("none is left", ring_.front() == nullptr);
 }
 
-void raw_ring::lend(unsigned count, unsigned bytes) {
+void raw_ring::lend(unsigned count, unsigned bytes, unsigned flags) {
   buffers_.resize(std::size_t{count} * bytes);
   buffer_bytes_ = bytes;
   auto* const entries = static_cast<io_uring_buf*>(buffer_ring_.at);
@@ -103,6 +109,11 @@ void raw_ring::lend(unsigned count, unsigned bytes) {
   reg.ring_addr = reinterpret_cast<std::uint64_t>(entries);
   reg.ring_entries = 8;
   reg.bgid = 1;
+#ifdef IOU_PBUF_RING_INC
+  reg.flags = static_cast<std::uint16_t>(flags);
+#else  // Linux 6.12; older headers have no name for it
+  reg.pad = static_cast<std::uint16_t>(flags);
+#endif
   s_.note("buffers", ring_.register_with(IORING_REGISTER_PBUF_RING, &reg, 1));
   for (unsigned i = 0; i < count; ++i) {
     entries[i].addr = reinterpret_cast<std::uint64_t>(buffers_.data() + std::size_t{i} * bytes);
@@ -114,6 +125,18 @@ void raw_ring::lend(unsigned count, unsigned bytes) {
 
 std::string raw_ring::lent(unsigned id, std::size_t bytes) const {
   return buffers_.substr(std::size_t{id} * buffer_bytes_, bytes);
+}
+
+std::string why_no_ring_of(int major, int minor) {
+  iolite::ring real(iolite::kernel::real());
+  const int r = real.open(2, IORING_SETUP_CLAMP);
+  if (r < 0) return std::string("io_uring_setup on this machine: ") + strerrorname_np(-r);
+  utsname system{};
+  ::uname(&system);
+  int has_major = 0, has_minor = 0;
+  std::sscanf(system.release, "%d.%d", &has_major, &has_minor);
+  if (std::pair(has_major, has_minor) >= std::pair(major, minor)) return {};
+  return "Linux " + std::string(system.release) + " is older";
 }
 
 }  // namespace iolite_test

@@ -26,12 +26,12 @@ class raw_ring {
   void configure(unsigned operation, const void* argument, unsigned count);
   void submit();
   // Hands over, waits for so many completions, and writes them down by name; then there are none.
-  // What kernels differ in is left out: of the flags MORE and BUFFER are told.
+  // What kernels differ in is left out: of the flags MORE, BUFFER and BUF_MORE are told.
   void expect(unsigned completions);
   // The same, but of each request only its last completion, and the sum of what the others gave.
   [[nodiscard]] std::map<std::uint64_t, std::vector<io_uring_cqe>> take(unsigned completions);
-  // Lends `count` buffers of `bytes` to group 1.
-  void lend(unsigned count, unsigned bytes);
+  // Lends `count` buffers of `bytes` to group 1. `flags`: IOU_PBUF_RING_INC, 2.
+  void lend(unsigned count, unsigned bytes, unsigned flags = 0);
   [[nodiscard]] std::string lent(unsigned id, std::size_t bytes) const;
   [[nodiscard]] bool overflown() const noexcept { return ring_.overflown(); }
 
@@ -51,5 +51,8 @@ class raw_ring {
   unsigned buffer_bytes_ = 0;
   std::vector<std::unique_ptr<__kernel_timespec>> times_;
 };
+
+// Empty: this machine has rings as Linux `major`.`minor` has them. Else why not.
+[[nodiscard]] std::string why_no_ring_of(int major, int minor);
 
 }  // namespace iolite_test

@@ -136,6 +136,7 @@ void expect_same(void (*script)(session&), const simulated_limits& limits) {
     simulated::host& at = world.net.add("host");
     simulated::process os(world, at, 1, 1024);
     world.rings.buffer_rings = true;
+    world.rings.incremental_buffers = true;
     os.where().signals.queue_max = limits.signals_max;
     {
       session virtual_one(os);

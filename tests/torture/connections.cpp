@@ -1,6 +1,7 @@
 // Scenarios of connections: how they are made, used and shared.
 #include "pieces.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sys/socket.h>
 
@@ -181,13 +182,15 @@ task<> keep_leases(stream_pair p) {
 void leases_kept(engine& on) { on.run(keep_leases(unix_streams(on))); }
 
 task<> drain_the_pool(stream_pair p) {
+  static constexpr std::array<char, buffer_pool::buffer_bytes / 2> bytes{};  // wait, at any time
   std::vector<lease> kept;
-  kept.reserve(buffer_pool::buffers);
-  for (std::size_t i = 0; i < buffer_pool::buffers; ++i) {
-    const bool said = co_await say(p.a, "x");
+  kept.reserve(4 * buffer_pool::buffers);
+  for (std::size_t next = bytes.size(); kept.size() < kept.capacity();) {
+    const bool said = co_await say(p.a, std::string_view(bytes.data(), next));
     if (!said) co_return;
-    auto got = co_await (p.b.recv_lease() | within{patience});
-    if (!got) co_return;
+    auto got = co_await (p.b.recv_lease() | within{20ms});
+    if (!got) break;
+    next = std::min(got->bytes().size(), bytes.size());
     kept.push_back(std::move(*got));
   }
   co_await with_children([&](scope& s) -> task<> {
@@ -196,7 +199,7 @@ task<> drain_the_pool(stream_pair p) {
       static_cast<void>(co_await (from.recv_lease() | within{patience}));
     }(p.b));
     co_await sleep(1ms);
-    kept.pop_back();
+    kept.clear();
   });
 }
 void pool_empty(engine& on) { on.run(drain_the_pool(unix_streams(on))); }

@@ -26,7 +26,7 @@ struct fault_rates {
 // What its io_urings can do; unset: the seed says, for each ring.
 struct ring_features {
   bool available = true;
-  std::optional<bool> defer_taskrun, buffer_rings;
+  std::optional<bool> defer_taskrun, buffer_rings, incremental_buffers;
   bool coop_taskrun = true, ext_arg = true;
   unsigned entries_max = 32768;
 };

@@ -19,6 +19,16 @@ constexpr unsigned known_flags =
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL;
 constexpr unsigned new_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
 
+constexpr unsigned buffers_incremental = 2;  // IOU_PBUF_RING_INC, Linux 6.12
+
+unsigned flags_of(const io_uring_buf_reg& reg) noexcept {
+#ifdef IOU_PBUF_RING_INC
+  return reg.flags;
+#else  // the field had no name yet
+  return reg.pad;
+#endif
+}
+
 unsigned cqes_at(unsigned submissions) noexcept {
   return (sq_array + submissions * 4U + 63U) / 64U * 64U;
 }
@@ -42,6 +52,7 @@ int ring_file::open(unsigned entries, io_uring_params& p) {
   if (lacks(can.defer_taskrun) && (p.flags & new_flags) != 0) return -EINVAL;
   if (!can.coop_taskrun && (p.flags & IORING_SETUP_COOP_TASKRUN) != 0) return -EINVAL;
   has_buffer_rings_ = !lacks(can.buffer_rings);
+  has_incremental_ = !lacks(can.incremental_buffers);
   if (entries > can.entries_max && (p.flags & IORING_SETUP_CLAMP) == 0) return -EINVAL;
   submissions_ = std::bit_ceil(std::min(entries, can.entries_max));
   completions_max_ = p.flags & IORING_SETUP_CQSIZE ? std::bit_ceil(p.cq_entries) : 2 * submissions_;
@@ -99,7 +110,10 @@ int ring_file::configure(unsigned operation, const void* argument, unsigned coun
   if (!adds) return buffers_.erase(reg.bgid) > 0 ? 0 : -ENOENT;
   if (!std::has_single_bit(reg.ring_entries) || reg.ring_addr % 4096 != 0) return -EINVAL;
   auto* const entries = reinterpret_cast<io_uring_buf*>(reg.ring_addr);
-  return buffers_.emplace(reg.bgid, buffers{entries, reg.ring_entries, 0}).second ? 0 : -EEXIST;
+  const unsigned flags = flags_of(reg);
+  if ((flags & ~buffers_incremental) != 0 || (flags != 0 && !has_incremental_)) return -EINVAL;
+  const buffers made{entries, reg.ring_entries, 0, flags != 0 ? ++numbers_ : 0};
+  return buffers_.emplace(reg.bgid, made).second ? 0 : -EEXIST;
 }
 
 unsigned& ring_file::word(unsigned offset) const noexcept {

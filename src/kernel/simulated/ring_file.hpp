@@ -91,6 +91,7 @@ class ring_file final : public file {
     io_uring_buf* entries;
     std::uint32_t count;
     std::uint16_t head;
+    std::uint64_t line;  // where it is filled bit by bit, completions come in that order; else 0
   };
 
   [[nodiscard]] unsigned& word(unsigned offset) const noexcept;
@@ -113,6 +114,7 @@ class ring_file final : public file {
   int connect(request& r);
   int receive(request& r, unsigned& flags);
   int receive_into_group(request& r, any_socket& s, unsigned& flags);
+  [[nodiscard]] static unsigned use_up(buffers& group, std::uint32_t bytes) noexcept;
   int send(request& r);
   int poll(request& r, unsigned& flags) const;
   int transfer(request& r);
@@ -148,6 +150,7 @@ class ring_file final : public file {
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues
   bool enabled_ = false;
   bool has_buffer_rings_ = true;
+  bool has_incremental_ = true;
   std::shared_ptr<std::byte[]> queues_, entries_;
   std::size_t queues_bytes_ = 0;
   std::vector<std::unique_ptr<request>> pending_;  // null: over, until sweep()

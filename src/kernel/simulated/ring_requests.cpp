@@ -163,16 +163,30 @@ int ring_file::receive(request& r, unsigned& flags) {
 int ring_file::receive_into_group(request& r, any_socket& s, unsigned& flags) {
   if (!has_buffer(r.asked)) return -ENOBUFS;
   buffers& group = buffers_.at(r.asked.buffer_group);
-  const io_uring_buf& buffer = group.entries[group.head % group.count];
+  io_uring_buf& buffer = group.entries[group.head % group.count];
   const std::size_t most = r.asked.bytes == 0 ? buffer.len : std::min(r.asked.bytes, buffer.len);
   const long n = s.receive({reinterpret_cast<std::byte*>(buffer.addr), most}, 0, nullptr);
   // At the end of a stream some kernels use a buffer up, and others do not.
-  if (n > 0 || (n == 0 && world().random.below(2) == 0)) {
+  if (n > 0 || (n == 0 && group.line == 0 && world().random.below(2) == 0)) {
     flags = IORING_CQE_F_BUFFER | (unsigned{buffer.bid} << IORING_CQE_BUFFER_SHIFT);
-    ++group.head;
+    flags |= use_up(group, static_cast<std::uint32_t>(n));
+    if (group.line != 0) r.line = group.line, r.alone = false;
   }
   if (n > 0 && is_multishot(r.asked) && has_room()) flags |= IORING_CQE_F_MORE;
   return static_cast<int>(n);
+}
+
+// IOU_PBUF_RING_INC: what is left of a buffer stays the next to be filled.
+unsigned ring_file::use_up(buffers& group, std::uint32_t bytes) noexcept {
+  constexpr unsigned more_of_it = 1U << 4;  // IORING_CQE_F_BUF_MORE, Linux 6.12
+  io_uring_buf& buffer = group.entries[group.head % group.count];
+  if (group.line != 0 && bytes < buffer.len) {
+    buffer.addr += bytes;
+    buffer.len -= bytes;
+    return more_of_it;
+  }
+  ++group.head;
+  return 0;
 }
 
 int ring_file::send(request& r) {
