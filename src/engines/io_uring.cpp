@@ -3,7 +3,8 @@
 // The idea: an operation's address is the user_data of its submission; one io_uring_enter(2) a turn
 // hands over what was started and brings what is done. Receives are single-shot, submitted after
 // the coroutine has asked, a part of them each turn: by then the next request has often arrived, so
-// that no poll is armed inside the kernel. See held_back.hpp.
+// that no poll is armed inside the kernel, see held_back.hpp. An accept stands for its listener:
+// see standing_accepts.hpp.
 //
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
@@ -137,7 +138,10 @@ class io_uring_engine final : public engine {
 
   // What names the descriptor must be in the kernel's hands before the number can be used again.
   void do_forget(int fd) noexcept override {
-    if (listening* l = standing_.find(fd)) forget_listener(*l);
+    if (listening* l = standing_.find(fd)) {
+      end_now(*l);
+      standing_accepts::forget(os(), *l);
+    }
     if (ring_.unsubmitted() > 0) submit();
   }
 
@@ -170,7 +174,7 @@ class io_uring_engine final : public engine {
   }
 
   // While the kernel has it, the socket would stay open.
-  void forget_listener(listening& l) noexcept {
+  void end_now(listening& l) noexcept {
     constexpr timespec soon{0, 10'000'000};
     while (l.stands) {
       ask_to_end(standing_.tag(l));
@@ -178,7 +182,6 @@ class io_uring_engine final : public engine {
       check(ring_.enter(1, &soon));
       set_aside();
     }
-    standing_accepts::forget(os(), l);
   }
 
   // --- direct descriptors ---
@@ -221,7 +224,7 @@ class io_uring_engine final : public engine {
   }
 
   void do_flush() noexcept override {
-    standing_.each([this](listening& l) { end_unasked(l); });
+    standing_.each([this](listening& l) { end_now(l); });
     if (ring_.unsubmitted() > 0) submit();
   }
 
