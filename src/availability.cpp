@@ -33,20 +33,29 @@ task<result<void>> exchange_bytes(stream& a, stream& b) {
   co_return result<void>();
 }
 
-// The first lease is kept, so that the second has to find a place of its own.
+// All leases are kept, so that each has to find a place of its own. They may be short.
 task<result<void>> exchange_leases(stream& a, stream& b) {
-  const std::array<std::byte, 4> sent{std::byte{4}, std::byte{5}, std::byte{6}, std::byte{7}};
-  std::array<lease, 2> got;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const auto out = co_await (a.send_all(std::span(sent).subspan(2 * i, 2)) | within(seconds(2)));
+  const std::array<std::byte, 4> all{std::byte{4}, std::byte{5}, std::byte{6}, std::byte{7}};
+  std::array<lease, all.size()> got;
+  std::size_t leases = 0;
+  std::size_t bytes = 0;
+  for (const std::size_t sent : {2U, 4U}) {
+    const auto part = std::span(all).first(sent).subspan(bytes);
+    const auto out = co_await (a.send_all(part) | within(seconds(2)));
     if (!out) co_return std::unexpected(out.error());
-    auto in = co_await (b.recv_lease() | within(seconds(2)));
-    if (!in) co_return std::unexpected(in.error());
-    got[i] = std::move(*in);
+    while (bytes < sent) {
+      auto in = co_await (b.recv_lease() | within(seconds(2)));
+      if (!in) co_return std::unexpected(in.error());
+      if (in->empty() || in->bytes().size() > sent - bytes) co_return failure(-EIO);
+      bytes += in->bytes().size();
+      got[leases++] = std::move(*in);
+    }
   }
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (!std::ranges::equal(got[i].bytes(), std::span(sent).subspan(2 * i, 2)))
-      co_return failure(-EIO);
+  bytes = 0;
+  for (const lease& l : got) {
+    const auto expected = std::span(all).subspan(bytes, l.bytes().size());
+    if (!std::ranges::equal(l.bytes(), expected)) co_return failure(-EIO);
+    bytes += expected.size();
   }
   co_return result<void>();
 }
