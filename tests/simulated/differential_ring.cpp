@@ -248,16 +248,19 @@ TEST_F(differential_ring, multishot_accept) {
   });
 }
 
+// A receive into whatever buffer of group 1 is next.
+void receive_lent(raw_ring& r, std::uint64_t name, int fd, unsigned kind = 0) {
+  io_uring_sqe& e = r.next(name, IORING_OP_RECV, fd);
+  e.ioprio = static_cast<std::uint16_t>(kind);
+  e.flags = IOSQE_BUFFER_SELECT;
+  e.buf_group = 1;
+}
+
 TEST_F(differential_ring, multishot_receive_and_its_buffers) {
   expect_same([](session& s) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
-    const auto receive = [&](std::uint64_t name) {
-      io_uring_sqe& e = r.next(name, IORING_OP_RECV, b);
-      e.ioprio = receive_multishot;
-      e.flags = IOSQE_BUFFER_SELECT;
-      e.buf_group = 1;
-    };
+    const auto receive = [&](std::uint64_t name) { receive_lent(r, name, b, receive_multishot); };
     receive(1);
     r.expect(1);  // there is no such group
     r.lend(3, 4);
@@ -286,11 +289,7 @@ TEST_F(differential_ring, buffers_that_are_filled_bit_by_bit) {
   expect_same([](session& s) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
-    const auto receive = [&](std::uint64_t name) {
-      io_uring_sqe& e = r.next(name, IORING_OP_RECV, b);
-      e.flags = IOSQE_BUFFER_SELECT;
-      e.buf_group = 1;
-    };
+    const auto receive = [&](std::uint64_t name) { receive_lent(r, name, b); };
     r.lend(3, 8, 2);
     for (const char* text :
          {"abc", "de", "fghijk", "lmnop", "q"}) {  // a buffer ends within "fghijk"
@@ -313,10 +312,7 @@ TEST_F(differential_ring, multishot_receive_ends_with_the_stream) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
     r.lend(4, 64);
-    io_uring_sqe& e = r.next(1, IORING_OP_RECV, b);
-    e.ioprio = receive_multishot;
-    e.flags = IOSQE_BUFFER_SELECT;
-    e.buf_group = 1;
+    receive_lent(r, 1, b, receive_multishot);
     r.submit();
     s.send(a, "last");
     r.expect(1);
