@@ -7,19 +7,12 @@
 #include "iolite/engine.hpp"
 #include "iolite/system_descriptor.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <fcntl.h>
 #include <utility>
 
 namespace iolite {
 namespace {
-
-// The kernel caps a transfer at 2 GiB minus a page; an int holds it. read(2), NOTES.
-std::size_t left_of(const operation& op) noexcept {
-  return std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095);
-}
 
 // Where in the file it goes on.
 off_t place_of(const operation& op, std::uint64_t begin) noexcept {

@@ -2,6 +2,7 @@
 #include "engines/buffer_ring.hpp"
 
 #include "core/assert.hpp"
+#include "kernel/ring_names.hpp"
 
 #include <cerrno>
 #include <sys/mman.h>
@@ -13,20 +14,16 @@ namespace {
 constexpr std::size_t ring_bytes = sizeof(io_uring_buf) * buffer_pool::buffers;
 static_assert((buffer_pool::buffers & (buffer_pool::buffers - 1)) == 0, "a ring is a power of two");
 
-// Linux 6.12; the headers may be older, and have no name for the field of flags.
-constexpr unsigned consumed_bit_by_bit = 2;  // IOU_PBUF_RING_INC
-constexpr unsigned more_of_it = 1U << 4;  // IORING_CQE_F_BUF_MORE
+std::byte* buffer_of(const buffer_pool& pool, std::size_t id) noexcept {
+  return pool.memory() + id * buffer_pool::buffer_bytes;
+}
 
-int register_ring(ring& r, io_uring_buf* entries, unsigned flags) noexcept {
+int register_ring(ring& r, io_uring_buf* entries, std::uint16_t flags) noexcept {
   io_uring_buf_reg reg{};
   reg.ring_addr = reinterpret_cast<std::uint64_t>(entries);
   reg.ring_entries = buffer_pool::buffers;
   reg.bgid = buffer_ring::group;
-#ifdef IOU_PBUF_RING_INC
-  reg.flags = static_cast<std::uint16_t>(flags);
-#else
-  reg.pad = static_cast<std::uint16_t>(flags);
-#endif
+  flags_of(reg) = flags;
   return r.register_with(IORING_REGISTER_PBUF_RING, &reg, 1);
 }
 
@@ -37,7 +34,7 @@ void buffer_ring::open(ring& r, buffer_pool& pool) noexcept {
   const long p = os_.mmap(ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p < 0 && p > -4096) return;
   auto* const entries = reinterpret_cast<io_uring_buf*>(p);
-  int registered = register_ring(r, entries, consumed_bit_by_bit);
+  int registered = register_ring(r, entries, ring_buffers_incremental);
   if (registered == -EINVAL) {
     incremental_ = false;
     wanted_ = buffer_pool::buffers / 2;
@@ -57,8 +54,7 @@ void buffer_ring::close(ring& r, buffer_pool& pool) noexcept {
   static_cast<void>(r.register_with(IORING_UNREGISTER_PBUF_RING, &reg, 1));
   os_.munmap(std::exchange(entries_, nullptr), ring_bytes);
   for (std::size_t id = 0; id < parts_.size(); ++id) {
-    if (std::exchange(parts_[id].lent, false))
-      pool.give(pool.memory() + id * buffer_pool::buffer_bytes);
+    if (std::exchange(parts_[id].lent, false)) pool.give(buffer_of(pool, id));
   }
 }
 
@@ -84,7 +80,7 @@ std::byte* buffer_ring::taken(buffer_pool& pool, const io_uring_cqe& cqe) noexce
   const std::size_t id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
   IOLITE_ASSERT(id < parts_.size() && parts_[id].lent, "the kernel fills a buffer it was lent");
   part& p = parts_[id];
-  std::byte* const buffer = pool.memory() + id * buffer_pool::buffer_bytes;
+  std::byte* const buffer = buffer_of(pool, id);
   std::byte* at = nullptr;
   if (cqe.res > 0) {
     at = buffer + p.filled;
@@ -93,7 +89,7 @@ std::byte* buffer_ring::taken(buffer_pool& pool, const io_uring_cqe& cqe) noexce
     pool.hold(at);
     if (!incremental_) at = pool.pack(at, p.filled);
   }
-  if ((cqe.flags & more_of_it) == 0) {
+  if ((cqe.flags & ring_buffer_has_more) == 0) {
     p.lent = false;
     --lent_;
     pool.give(buffer);

@@ -1,15 +1,14 @@
 // See direct_files.hpp.
 #include "engines/direct_files.hpp"
 
+#include "kernel/ring_names.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
 
 namespace iolite {
 namespace {
-
-// Linux 6.8; the headers may be older.
-constexpr std::uint8_t op_fixed_fd_install = 54;
 
 // IORING_REGISTER_PROBE, Linux 5.6.
 bool has_operation(ring& r, std::uint8_t opcode) noexcept {
@@ -28,7 +27,7 @@ bool has_operation(ring& r, std::uint8_t opcode) noexcept {
 int direct_files::open(ring& r, unsigned slots) noexcept {
   constexpr unsigned most = 1U << 20;  // IORING_MAX_FIXED_FILES
   if (slots > most) return -E2BIG;
-  if (!has_operation(r, op_fixed_fd_install)) return -ENOTSUP;
+  if (!has_operation(r, ring_op_fixed_fd_install)) return -ENOTSUP;
   io_uring_rsrc_register table{};
   table.nr = slots;
   table.flags = IORING_RSRC_REGISTER_SPARSE;
@@ -58,7 +57,7 @@ void direct_files::fill_adopt(io_uring_sqe& sqe, int* ordinary) noexcept {
 }
 
 void direct_files::fill_expose(io_uring_sqe& sqe, int direct) noexcept {
-  sqe.opcode = op_fixed_fd_install;
+  sqe.opcode = ring_op_fixed_fd_install;
   name(sqe, direct);
 }
 

@@ -1,13 +1,11 @@
 // See standing_accepts.hpp.
 #include "engines/standing_accepts.hpp"
 
+#include "kernel/ring_names.hpp"
+
 #include <cerrno>
 #include <new>
 #include <sys/socket.h>
-
-#ifndef IORING_ACCEPT_MULTISHOT  // Linux 5.19; the headers may be older
-#define IORING_ACCEPT_MULTISHOT (1U << 0)
-#endif
 
 namespace iolite {
 
@@ -56,7 +54,7 @@ void standing_accepts::forget(kernel& os, listening& l) noexcept {
 void standing_accepts::fill(io_uring_sqe& sqe, const listening& l) noexcept {
   sqe.opcode = IORING_OP_ACCEPT;
   sqe.fd = l.fd;
-  sqe.ioprio = IORING_ACCEPT_MULTISHOT;
+  sqe.ioprio = ring_accept_multishot;
   sqe.accept_flags = SOCK_CLOEXEC;
 }
 

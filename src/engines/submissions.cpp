@@ -7,8 +7,6 @@
 #include "engines/direct_files.hpp"
 #include "engines/gather_room.hpp"
 
-#include <algorithm>
-#include <climits>
 #include <sys/socket.h>
 
 namespace iolite::submissions {
@@ -17,7 +15,7 @@ namespace {
 void fill_transfer(io_uring_sqe& sqe, std::uint8_t opcode, const operation& op) noexcept {
   sqe.opcode = opcode;
   sqe.addr = reinterpret_cast<std::uint64_t>(op.data + op.moved);
-  sqe.len = static_cast<unsigned>(std::min<std::size_t>(op.size - op.moved, INT_MAX & ~4095));
+  sqe.len = static_cast<unsigned>(left_of(op));
 }
 
 void fill_receive(io_uring_sqe& sqe, const operation& op, bool lends) noexcept {

@@ -1,6 +1,8 @@
 // See faulty.hpp. One function, because the kernel interface is one function.
 #include "kernel/faulty.hpp"
 
+#include "kernel/ring_names.hpp"
+
 #include <aio.h>
 #include <algorithm>
 #include <cerrno>
@@ -77,9 +79,7 @@ bool faulty::refuses(const call_args& a) const noexcept {
   if (completion_plan_.empty() || a.as<unsigned>(1) != IORING_REGISTER_PBUF_RING) return false;
   io_uring_buf_reg reg;
   std::memcpy(&reg, a.as<const void*>(2), sizeof reg);
-  const io_uring_buf_reg plain{
-      .ring_addr = reg.ring_addr, .ring_entries = reg.ring_entries, .bgid = reg.bgid};
-  return std::memcmp(&reg, &plain, sizeof reg) != 0;  // it has flags
+  return (flags_of(reg) & ring_buffers_incremental) != 0;
 }
 
 faulty_ring* faulty::ring_of(int fd) noexcept {

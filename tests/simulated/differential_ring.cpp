@@ -1,5 +1,6 @@
 // What an io_uring gives on the simulated kernel is what it gives on the real one: the same
 // submissions, the same completions. See raw_ring.hpp.
+#include "kernel/ring_names.hpp"
 #include "raw_ring.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,6 @@ namespace {
 using namespace iolite;
 using namespace std::chrono_literals;
 
-constexpr unsigned accept_multishot = 1U << 0, receive_multishot = 1U << 1;
 constexpr unsigned cancel_all = 1, cancel_by_file = 2, cancel_any = 4;
 
 class differential_ring : public testing::Test {
@@ -233,7 +233,7 @@ TEST_F(differential_ring, multishot_accept) {
     const int l = s.unix_listener();
     make_blocking(s, l);
     io_uring_sqe& e = r.next(1, IORING_OP_ACCEPT, l);
-    e.ioprio = accept_multishot;
+    e.ioprio = ring_accept_multishot;
     e.accept_flags = SOCK_CLOEXEC;
     r.submit();
     for (int i = 0; i < 3; ++i) {
@@ -249,9 +249,9 @@ TEST_F(differential_ring, multishot_accept) {
 }
 
 // A receive into whatever buffer of group 1 is next.
-void receive_lent(raw_ring& r, std::uint64_t name, int fd, unsigned kind = 0) {
+void receive_lent(raw_ring& r, std::uint64_t name, int fd, std::uint16_t kind = 0) {
   io_uring_sqe& e = r.next(name, IORING_OP_RECV, fd);
-  e.ioprio = static_cast<std::uint16_t>(kind);
+  e.ioprio = kind;
   e.flags = IOSQE_BUFFER_SELECT;
   e.buf_group = 1;
 }
@@ -260,7 +260,9 @@ TEST_F(differential_ring, multishot_receive_and_its_buffers) {
   expect_same([](session& s) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
-    const auto receive = [&](std::uint64_t name) { receive_lent(r, name, b, receive_multishot); };
+    const auto receive = [&](std::uint64_t name) {
+      receive_lent(r, name, b, ring_receive_multishot);
+    };
     receive(1);
     r.expect(1);  // there is no such group
     r.lend(3, 4);
@@ -278,7 +280,7 @@ TEST_F(differential_ring, multishot_receive_and_its_buffers) {
     s.send(a, "k");
     r.expect(1);
     io_uring_sqe& e = r.next(4, IORING_OP_RECV, b);
-    e.ioprio = receive_multishot;
+    e.ioprio = ring_receive_multishot;
     r.expect(1);  // it wants buffers
   });
 }
@@ -290,7 +292,7 @@ TEST_F(differential_ring, buffers_that_are_filled_bit_by_bit) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
     const auto receive = [&](std::uint64_t name) { receive_lent(r, name, b); };
-    r.lend(3, 8, 2);
+    r.lend(3, 8, ring_buffers_incremental);
     for (const char* text :
          {"abc", "de", "fghijk", "lmnop", "q"}) {  // a buffer ends within "fghijk"
       s.send(a, text);
@@ -312,7 +314,7 @@ TEST_F(differential_ring, multishot_receive_ends_with_the_stream) {
     raw_ring r(s);
     const auto [a, b] = blocking_pair(s);
     r.lend(4, 64);
-    receive_lent(r, 1, b, receive_multishot);
+    receive_lent(r, 1, b, ring_receive_multishot);
     r.submit();
     s.send(a, "last");
     r.expect(1);

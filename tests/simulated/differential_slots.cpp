@@ -1,4 +1,5 @@
 // Registered files of an io_uring: the same on the simulated kernel and on the real one.
+#include "kernel/ring_names.hpp"
 #include "raw_ring.hpp"
 
 #include <gtest/gtest.h>
@@ -11,8 +12,6 @@ namespace iolite_test {
 namespace {
 
 using namespace iolite;
-
-constexpr std::uint8_t fixed_fd_install = 54;
 
 class differential_slots : public testing::Test {
  protected:
@@ -71,10 +70,10 @@ TEST_F(differential_slots, a_file_is_put_in_used_taken_out_and_closed) {
     r.receive(3, b, into);
     r.expect(1);
     on_slot(r.receive(4, 1, into));  // nothing is there
-    r.next(5, fixed_fd_install, 0);  // not of the table
-    on_slot(r.next(6, fixed_fd_install, 1));
+    r.next(5, ring_op_fixed_fd_install, 0);  // not of the table
+    on_slot(r.next(6, ring_op_fixed_fd_install, 1));
     r.expect(3);
-    on_slot(r.next(7, fixed_fd_install, 0));
+    on_slot(r.next(7, ring_op_fixed_fd_install, 0));
     const auto made = r.take(1);
     const int taken_out = s.keep(made.at(7)[0].res);
     s.note("F_GETFD", s.os().fcntl(taken_out, F_GETFD));

@@ -1,6 +1,8 @@
 // See raw_ring.hpp.
 #include "raw_ring.hpp"
 
+#include "kernel/ring_names.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -92,7 +94,7 @@ void raw_ring::expect(unsigned completions) {
       std::string what = std::to_string(name);
       if ((e.flags & IORING_CQE_F_MORE) != 0) what += " MORE";
       if ((e.flags & IORING_CQE_F_BUFFER) != 0 && e.res > 0) what += " BUFFER";
-      if ((e.flags & (1U << 4)) != 0) what += " BUF_MORE";
+      if ((e.flags & ring_buffer_has_more) != 0) what += " BUF_MORE";
       s_.note(what, e.res);
     }
   }
@@ -101,7 +103,7 @@ void raw_ring::expect(unsigned completions) {
   s_.note("none is left", ring_.front() == nullptr);
 }
 
-void raw_ring::lend(unsigned count, unsigned bytes, unsigned flags) {
+void raw_ring::lend(unsigned count, unsigned bytes, std::uint16_t flags) {
   buffers_.resize(std::size_t{count} * bytes);
   buffer_bytes_ = bytes;
   auto* const entries = static_cast<io_uring_buf*>(buffer_ring_.at);
@@ -109,11 +111,7 @@ void raw_ring::lend(unsigned count, unsigned bytes, unsigned flags) {
   reg.ring_addr = reinterpret_cast<std::uint64_t>(entries);
   reg.ring_entries = 8;
   reg.bgid = 1;
-#ifdef IOU_PBUF_RING_INC
-  reg.flags = static_cast<std::uint16_t>(flags);
-#else  // Linux 6.12; older headers have no name for it
-  reg.pad = static_cast<std::uint16_t>(flags);
-#endif
+  iolite::flags_of(reg) = flags;
   s_.note("buffers", ring_.register_with(IORING_REGISTER_PBUF_RING, &reg, 1));
   for (unsigned i = 0; i < count; ++i) {
     entries[i].addr = reinterpret_cast<std::uint64_t>(buffers_.data() + std::size_t{i} * bytes);

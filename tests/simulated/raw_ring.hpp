@@ -30,8 +30,8 @@ class raw_ring {
   void expect(unsigned completions);
   // The same, but of each request only its last completion, and the sum of what the others gave.
   [[nodiscard]] std::map<std::uint64_t, std::vector<io_uring_cqe>> take(unsigned completions);
-  // Lends `count` buffers of `bytes` to group 1. `flags`: IOU_PBUF_RING_INC, 2.
-  void lend(unsigned count, unsigned bytes, unsigned flags = 0);
+  // Lends `count` buffers of `bytes` to group 1. `flags`: ring_buffers_incremental.
+  void lend(unsigned count, unsigned bytes, std::uint16_t flags = 0);
   [[nodiscard]] std::string lent(unsigned id, std::size_t bytes) const;
   [[nodiscard]] bool overflown() const noexcept { return ring_.overflown(); }
 

@@ -1,6 +1,8 @@
 // See ring_file.hpp: the queues, and which completion comes when.
 #include "kernel/simulated/ring_file.hpp"
 
+#include "kernel/ring_names.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -18,16 +20,6 @@ constexpr unsigned known_flags =
     IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN |
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL;
 constexpr unsigned new_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-
-constexpr unsigned buffers_incremental = 2;  // IOU_PBUF_RING_INC, Linux 6.12
-
-unsigned flags_of(const io_uring_buf_reg& reg) noexcept {
-#ifdef IOU_PBUF_RING_INC
-  return reg.flags;
-#else  // the field had no name yet
-  return reg.pad;
-#endif
-}
 
 unsigned cqes_at(unsigned submissions) noexcept {
   return (sq_array + submissions * 4U + 63U) / 64U * 64U;
@@ -111,7 +103,7 @@ int ring_file::configure(unsigned operation, const void* argument, unsigned coun
   if (!std::has_single_bit(reg.ring_entries) || reg.ring_addr % 4096 != 0) return -EINVAL;
   auto* const entries = reinterpret_cast<io_uring_buf*>(reg.ring_addr);
   const unsigned flags = flags_of(reg);
-  if ((flags & ~buffers_incremental) != 0 || (flags != 0 && !has_incremental_)) return -EINVAL;
+  if ((flags & ~ring_buffers_incremental) != 0 || (flags != 0 && !has_incremental_)) return -EINVAL;
   const buffers made{entries, reg.ring_entries, 0, flags != 0 ? ++numbers_ : 0};
   return buffers_.emplace(reg.bgid, made).second ? 0 : -EEXIST;
 }

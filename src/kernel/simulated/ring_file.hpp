@@ -20,8 +20,6 @@ namespace iolite::simulated {
 
 class any_socket;
 
-constexpr std::uint8_t op_fixed_fd_install = 54;  // Linux 6.8; the headers may be older
-
 class ring_file final : public file {
  public:
   ring_file(site& of, descriptors& files) : file(of), files_(files) {}

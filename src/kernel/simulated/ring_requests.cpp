@@ -1,5 +1,6 @@
 // See ring_file.hpp: what the requests do. Each may be attempted many times, and is done once, but
 // for multishot ones.
+#include "kernel/ring_names.hpp"
 #include "kernel/simulated/any_socket.hpp"
 #include "kernel/simulated/bytes.hpp"
 #include "kernel/simulated/ring_file.hpp"
@@ -7,14 +8,6 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <utility>
-
-// Linux 5.19, 6.0 and 6.11; the headers may be older.
-#ifndef IORING_ACCEPT_MULTISHOT
-#define IORING_ACCEPT_MULTISHOT (1U << 0)
-#endif
-#ifndef IORING_RECV_MULTISHOT
-#define IORING_RECV_MULTISHOT (1U << 1)
-#endif
 
 namespace iolite::simulated {
 namespace {
@@ -27,8 +20,8 @@ std::span<std::byte> room_of(const auto& asked) noexcept {
 
 bool ring_file::is_multishot(const submission& asked) noexcept {
   switch (asked.opcode) {
-  case IORING_OP_ACCEPT: return (asked.priority & IORING_ACCEPT_MULTISHOT) != 0;
-  case IORING_OP_RECV: return (asked.priority & IORING_RECV_MULTISHOT) != 0;
+  case IORING_OP_ACCEPT: return (asked.priority & ring_accept_multishot) != 0;
+  case IORING_OP_RECV: return (asked.priority & ring_receive_multishot) != 0;
   case IORING_OP_POLL_ADD: return (asked.bytes & IORING_POLL_ADD_MULTI) != 0;
   default: return false;
   }
@@ -55,7 +48,7 @@ bool ring_file::is_known(const submission& asked) noexcept {
   case IORING_OP_SHUTDOWN:
   case IORING_OP_CLOSE:
   case IORING_OP_FILES_UPDATE:
-  case op_fixed_fd_install: return true;
+  case ring_op_fixed_fd_install: return true;
   default: return false;
   }
 }
@@ -101,7 +94,7 @@ int ring_file::attempt(request& r, unsigned& flags) {
   case IORING_OP_WRITE: return transfer(r);
   case IORING_OP_FSYNC: return static_cast<int>(r.on->sync());
   case IORING_OP_SHUTDOWN: return shut_down(r);
-  case op_fixed_fd_install: return install(r);
+  case ring_op_fixed_fd_install: return install(r);
   default: return at_once(r.asked);
   }
 }
@@ -178,12 +171,11 @@ int ring_file::receive_into_group(request& r, any_socket& s, unsigned& flags) {
 
 // IOU_PBUF_RING_INC: what is left of a buffer stays the next to be filled.
 unsigned ring_file::use_up(buffers& group, std::uint32_t bytes) noexcept {
-  constexpr unsigned more_of_it = 1U << 4;  // IORING_CQE_F_BUF_MORE, Linux 6.12
   io_uring_buf& buffer = group.entries[group.head % group.count];
   if (group.line != 0 && bytes < buffer.len) {
     buffer.addr += bytes;
     buffer.len -= bytes;
-    return more_of_it;
+    return ring_buffer_has_more;
   }
   ++group.head;
   return 0;
