@@ -58,7 +58,7 @@ struct core_plan {
     CPU_ZERO(&server);
     if (::sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) return;
     client = all;
-    for (int core = 0; core < CPU_SETSIZE; ++core) {
+    for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
       if (!CPU_ISSET(core, &all)) continue;
       CPU_SET(core, &server);
       CPU_CLR(core, &client);

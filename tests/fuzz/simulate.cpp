@@ -30,10 +30,10 @@ simulate::report play(std::span<const std::uint8_t> bytes) {
   const std::uint64_t seed = choose.number(2);
   const char* const model = models[choose.below(models.size())];
   const char* const client_model = models[choose.below(models.size())];
-  const std::size_t size = 1 + 100 * choose.byte();
+  const std::size_t size = 1U + 100U * choose.byte();
   simulate::options o{.faults = faults_of(choose), .faults_for = 20s, .ends_within = 5min};
-  o.send_buffer = 64 + 1000 * choose.byte();
-  o.receive_buffer = 64 + 1000 * choose.byte();
+  o.send_buffer = 64U + 1000U * choose.byte();
+  o.receive_buffer = 64U + 1000U * choose.byte();
   simulate::world w(seed, o);
   const auto server = w.add_host("server"), client = w.add_host("client");
   w.serve(server, iolite_test::give_back, {.model = model, .listen = {server.at(7000)}});

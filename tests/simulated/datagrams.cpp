@@ -85,7 +85,8 @@ TEST(simulated_datagrams, some_overtake_others) {
     const numbers n = run_numbers(seed, {.faults = {.reorder = 0.2, .delay_max = 20ms}}, 100);
     EXPECT_EQ(n.got.size(), 100U);
     EXPECT_EQ(n.different(), 100U);
-    for (std::size_t i = 1; i < n.got.size(); ++i) out_of_order += n.got[i] < n.got[i - 1] ? 1 : 0;
+    for (std::size_t i = 1; i < n.got.size(); ++i)
+      out_of_order += n.got[i] < n.got[i - 1] ? 1U : 0U;
     late += count(n.report, "reorder");
   }
   EXPECT_GT(late, 100U);

@@ -103,7 +103,8 @@ int ring_file::configure(unsigned operation, const void* argument, unsigned coun
   if (!std::has_single_bit(reg.ring_entries) || reg.ring_addr % 4096 != 0) return -EINVAL;
   auto* const entries = reinterpret_cast<io_uring_buf*>(reg.ring_addr);
   const unsigned flags = flags_of(reg);
-  if ((flags & ~ring_buffers_incremental) != 0 || (flags != 0 && !has_incremental_)) return -EINVAL;
+  const bool known = flags == 0 || (flags == ring_buffers_incremental && has_incremental_);
+  if (!known) return -EINVAL;
   const buffers made{entries, reg.ring_entries, 0, flags != 0 ? ++numbers_ : 0};
   return buffers_.emplace(reg.bgid, made).second ? 0 : -EEXIST;
 }
