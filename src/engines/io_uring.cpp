@@ -17,6 +17,7 @@
 #include "engines/ring.hpp"
 #include "engines/standing_accepts.hpp"
 #include "engines/submissions.hpp"
+#include "engines/submitter.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
@@ -30,19 +31,15 @@
 namespace iolite {
 namespace {
 
-constexpr std::uint64_t tag_ignored = 0;  // cancels
-constexpr std::uint64_t tag_wake = 1;  // below any address
-constexpr std::uint64_t tag_at_once = 2;
-constexpr std::uint64_t addresses = 4096;  // no object lies below
-
 std::uint64_t tag_of(const operation& op) noexcept {
   return reinterpret_cast<std::uint64_t>(&op) | (std::uint64_t{op.tag} << 48);
 }
 
-class io_uring_engine final : public engine {
+class io_uring_engine final : public engine, private submitter::owner {
  public:
   io_uring_engine(kernel& os, wake_descriptor w)
-      : engine(os), wake_(std::move(w)), ring_(os), leased_(os) {}
+      : engine(os), wake_(std::move(w)), ring_(os), to_(ring_, *this), leased_(os),
+        accepts_(to_, os) {}
   ~io_uring_engine() override {
     if (buffer_pool* p = leased_.is_open() ? buffers() : nullptr) leased_.close(ring_, *p);
     shut_down();
@@ -53,7 +50,6 @@ class io_uring_engine final : public engine {
     if (r < 0) return r;
     // A time-out in io_uring_enter itself: Linux 5.11, which also has all the operations used here.
     if ((ring_.features() & IORING_FEAT_EXT_ARG) == 0) return -ENOSYS;
-    enabled_ = (ring_.flags() & IORING_SETUP_R_DISABLED) == 0;
     return direct_descriptors > 0 ? directs_.open(ring_, direct_descriptors) : 0;
   }
   std::string_view name() const noexcept override { return "io_uring"; }
@@ -62,11 +58,9 @@ class io_uring_engine final : public engine {
   }
 
  private:
-  using listening = standing_accepts::listening;
-
   started do_start(operation& op) noexcept override {
     if (op.kind == op_kind::accept && !brings_direct(op)) {
-      if (listening* l = standing_.find(op)) return stand_for(*l, op);
+      if (const auto s = accepts_.start(op)) return *s;
     }
     if (!make_room() || (op.picks_buffer && !prepare_buffers()) ||
         (op.gathers && !pieces_.prepare(ring_))) {
@@ -88,9 +82,8 @@ class io_uring_engine final : public engine {
   }
 
   void hand_over(const operation& op) noexcept {
-    io_uring_sqe* sqe = take();
-    submissions::fill(*sqe, op, {ring_, pieces_, brings_direct(op), leased_.is_open()});
-    sqe->user_data = tag_of(op);
+    submissions::fill(to_.take(tag_of(op)), op,
+                      {ring_, pieces_, brings_direct(op), leased_.is_open()});
   }
 
   // Every completion that may come has a place where it can be set aside: two for an operation, it
@@ -110,7 +103,7 @@ class io_uring_engine final : public engine {
     buffer_pool* const pool = buffers();
     if (!pool) return false;
     if (!leased_.tried()) {
-      enable();
+      to_.enable();
       leased_.open(ring_, *pool);
     }
     if (leased_.is_open()) leased_.stock(*pool);
@@ -121,67 +114,15 @@ class io_uring_engine final : public engine {
   // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
   // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
-    if (listening* l = op.kind == op_kind::accept ? standing_.find(op.fd) : nullptr;
-        l && l->asks == &op) {
-      l->asks = nullptr;
-      return finish(op, -ECANCELED);
-    }
+    if (op.kind == op_kind::accept && accepts_.cancel(op)) return finish(op, -ECANCELED);
     if (receives_.remove(op)) hand_over(op);  // it takes what is there, as every other
-    ask_to_end(tag_of(op));
-  }
-
-  void ask_to_end(std::uint64_t tag) noexcept {
-    io_uring_sqe* sqe = take();
-    submissions::fill_cancel(*sqe, tag);
-    sqe->user_data = tag_ignored;
+    to_.ask_to_end(tag_of(op));
   }
 
   // What names the descriptor must be in the kernel's hands before the number can be used again.
   void do_forget(int fd) noexcept override {
-    if (listening* l = standing_.find(fd)) {
-      end_now(*l);
-      standing_accepts::forget(os(), *l);
-    }
-    if (ring_.unsubmitted() > 0) submit();
-  }
-
-  // --- accepts that stand: see standing_accepts.hpp ---
-
-  started stand_for(listening& l, operation& op) noexcept {
-    op.outcome = standing_accepts::take(l);
-    if (op.outcome != -EAGAIN) return started::done;
-    l.asks = &op;
-    if (l.stands) return started::pending;
-    io_uring_sqe* sqe = take();
-    standing_accepts::fill(*sqe, l);
-    sqe->user_data = standing_.tag(l);
-    l.stands = true;
-    return started::pending;
-  }
-
-  // Something has come for it, or it stands no more.
-  void settle(listening& l) noexcept {
-    if (!l.asks || (l.stands && !l.has_news())) return;
-    operation& op = *std::exchange(l.asks, nullptr);
-    if (do_start(op) == started::done) finish(op, op.outcome);
-  }
-
-  void end_unasked(listening& l) noexcept {
-    if (!l.stands || l.asks || l.ending) return;
-    l.ending = true;
-    l.asked = 0;
-    ask_to_end(standing_.tag(l));
-  }
-
-  // While the kernel has it, the socket would stay open.
-  void end_now(listening& l) noexcept {
-    constexpr timespec soon{0, 10'000'000};
-    while (l.stands) {
-      ask_to_end(standing_.tag(l));
-      enable();
-      check(ring_.enter(1, &soon));
-      set_aside();
-    }
+    accepts_.forget(fd);
+    to_.submit();
   }
 
   // --- direct descriptors ---
@@ -192,11 +133,10 @@ class io_uring_engine final : public engine {
 
   void do_close(int fd) noexcept override {
     if (!direct::is(fd)) return engine::do_close(fd);
-    io_uring_sqe* sqe = take();  // behind what names the slot, before what is brought into it
-    direct_files::fill_close(*sqe, fd);
-    sqe->user_data = tag_ignored;
+    // Behind what names the slot, before what is brought into it.
+    direct_files::fill_close(to_.take(ring_tag::ignored), fd);
     directs_.give_back();
-    if (!running()) submit();
+    if (!running()) to_.submit();
   }
 
   int do_adopt(int fd) noexcept override {
@@ -213,34 +153,29 @@ class io_uring_engine final : public engine {
   template <class Fill>
   int result_at_once(Fill fill) noexcept {
     if (!make_room()) return -ENOMEM;
-    io_uring_sqe* sqe = take();
-    fill(*sqe);
-    sqe->user_data = tag_at_once;
-    enable();
-    for (;;) {
-      check(ring_.enter(1, nullptr));
-      if (const auto r = set_aside()) return *r;
-    }
+    fill(to_.take(ring_tag::at_once));
+    at_once_.reset();
+    while (!at_once_) to_.enter_and_set_aside(nullptr);
+    return *at_once_;
   }
 
   void do_flush() noexcept override {
-    standing_.each([this](listening& l) { end_now(l); });
-    if (ring_.unsubmitted() > 0) submit();
+    accepts_.end_all();
+    to_.submit();
   }
 
   void do_wait(clock::time_point until) noexcept override {
     if (!wake_armed_) arm_wake();
-    enable();
-    standing_.each([this](listening& l) { end_unasked(l); });
+    accepts_.end_unasked();
     for (std::size_t n = receives_.due(); n > 0; --n) hand_over(receives_.take());
     clock::duration left = clock::duration::zero();
     if (until != clock::time_point::min() && until != never) {
       left = std::max(until - now(), clock::duration::zero());
     }
     const bool wait = (until == never || left > clock::duration::zero()) && receives_.empty() &&
-                      held_.empty() && !standing_.has_news() && !ring_.front();
+                      held_.empty() && !accepts_.has_news() && !ring_.front();
     const timespec ts{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
-    check(ring_.enter(wait ? 1 : 0, until == never ? nullptr : &ts));
+    to_.enter(wait ? 1 : 0, until == never ? nullptr : &ts);
     reap();
   }
 
@@ -256,27 +191,21 @@ class io_uring_engine final : public engine {
       ring_.pop();  // before its operation may submit: there must be room for what that brings
       dispatch(cqe);
     }
-    if (standing_.use_news()) standing_.each([this](listening& l) { settle(l); });
+    while (operation* op = accepts_.next()) start_again(*op);
   }
 
-  // Completions that come in the middle of something. The result of what is done at once.
-  std::optional<int> set_aside() noexcept {
-    std::optional<int> at_once;
-    while (const io_uring_cqe* front = ring_.front()) {
-      const io_uring_cqe cqe = *front;
-      ring_.pop();
-      if (cqe.user_data == tag_at_once) at_once = cqe.res;
-      else if (!note_accepted(cqe) && cqe.user_data != tag_ignored) held_.push_back(cqe);
-    }
-    return at_once;
+  void start_again(operation& op) noexcept {
+    if (do_start(op) == started::done) finish(op, op.outcome);
   }
 
-  // False: it is for something else.
-  bool note_accepted(const io_uring_cqe& cqe) noexcept {
-    if (!standing_accepts::is_tag(cqe.user_data)) return false;
-    const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-    standing_.note(os(), standing_.of_tag(cqe.user_data), cqe.res, more);
-    return true;
+  void set_aside(const io_uring_cqe& cqe) noexcept override {
+    if (cqe.user_data == ring_tag::at_once) at_once_ = cqe.res;
+    else if (!is_over(cqe)) held_.push_back(cqe);
+  }
+
+  // It was ignored, or noted for who asks next.
+  bool is_over(const io_uring_cqe& cqe) noexcept {
+    return cqe.user_data == ring_tag::ignored || accepts_.note(cqe);
   }
 
   static operation* operation_of(const io_uring_cqe& cqe) noexcept {
@@ -285,15 +214,15 @@ class io_uring_engine final : public engine {
 
   // After thousands of others an operation is in no cache any more.
   static void expect(const io_uring_cqe& cqe) noexcept {
-    if (cqe.user_data < addresses) return;
+    if (cqe.user_data < ring_tag::addresses) return;
     const auto* const op = reinterpret_cast<const std::byte*>(operation_of(cqe));
     __builtin_prefetch(op, 1);
     __builtin_prefetch(op + 64, 1);
   }
 
   void dispatch(const io_uring_cqe& cqe) noexcept {
-    if (cqe.user_data == tag_ignored || note_accepted(cqe)) return;
-    if (cqe.user_data == tag_wake) {
+    if (is_over(cqe)) return;
+    if (cqe.user_data == ring_tag::wake) {
       wake_armed_ = false;
       wake_.drain();
       return;
@@ -305,7 +234,7 @@ class io_uring_engine final : public engine {
     // A signal met the call in one of the kernel's workers: it has done nothing.
     if (r != -EINTR) finish(op, r);
     else if (op.cancel_requested) finish(op, -ECANCELED);
-    else if (do_start(op) == started::done) finish(op, op.outcome);
+    else start_again(op);
   }
 
   int result_of(operation& op, const io_uring_cqe& cqe) noexcept {
@@ -331,56 +260,24 @@ class io_uring_engine final : public engine {
   void do_wake() noexcept override { wake_.signal(); }
 
   void arm_wake() noexcept {
-    io_uring_sqe* sqe = take();
-    submissions::fill_poll(*sqe, POLLIN);  // not a read: no buffer outlives the engine
-    sqe->fd = wake_.fd();
-    sqe->user_data = tag_wake;
+    io_uring_sqe& sqe = to_.take(ring_tag::wake);
+    submissions::fill_poll(sqe, POLLIN);  // not a read: no buffer outlives the engine
+    sqe.fd = wake_.fd();
     wake_armed_ = true;
-  }
-
-  void enable() noexcept {
-    if (enabled_) return;
-    const int r = ring_.register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-    enabled_ = r == 0;
-    check(r);
-  }
-
-  void submit() noexcept {
-    enable();
-    check(ring_.enter(0, nullptr));
-  }
-
-  // Always gives an entry: a full queue is handed over first. Completions are set aside before, as
-  // this may be in the middle of handling one: for those that have no room the kernel would need
-  // memory, and take nothing more (EBUSY).
-  io_uring_sqe* take() noexcept {
-    for (;;) {
-      if (io_uring_sqe* sqe = ring_.next()) return sqe;
-      set_aside();
-      submit();
-    }
-  }
-
-  // What io_uring_enter(2) may say without being broken; a fault that stays ends the program, since
-  // nothing can complete any more.
-  void check(int r) noexcept {
-    if (r >= 0 || r == -ETIME || r == -EINTR || r == -EBUSY) return void(failures_ = 0);
-    IOLITE_ASSERT(r != -EBADR, "the kernel has lost completions for want of memory");
-    IOLITE_ASSERT(++failures_ < 1000, "io_uring_enter fails and goes on failing");
   }
 
   wake_descriptor wake_;
   ring ring_;
+  submitter to_;
   buffer_ring leased_;
   direct_files directs_;
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   gather_room pieces_;
-  standing_accepts standing_;
+  standing_accepts accepts_;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
-  bool enabled_ = true;
-  int failures_ = 0;  // in a row
+  std::optional<int> at_once_;  // what result_at_once() waits for
 };
 
 }  // namespace

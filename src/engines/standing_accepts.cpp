@@ -6,56 +6,110 @@
 #include <cerrno>
 #include <new>
 #include <sys/socket.h>
+#include <utility>
 
 namespace iolite {
 
+std::optional<engine::started> standing_accepts::start(operation& op) noexcept {
+  listening* const l = find_or_make(op.fd);
+  if (!l) return std::nullopt;
+  op.outcome = take(*l);
+  if (op.outcome != -EAGAIN) return engine::started::done;
+  l->asks = &op;
+  if (!l->stands) submit(*l);
+  return engine::started::pending;
+}
+
+bool standing_accepts::cancel(const operation& op) noexcept {
+  listening* const l = find(op.fd);
+  if (!l || l->asks != &op) return false;
+  l->asks = nullptr;
+  return true;
+}
+
+bool standing_accepts::note(const io_uring_cqe& cqe) noexcept {
+  const std::uint64_t number = cqe.user_data - ring_tag::first_accept;
+  if (number >= most) return false;
+  listening& l = all_[number];
+  news_ = true;
+  l.note(cqe);
+  if (cqe.res >= 0) {
+    if (l.last - l.first == room) os_.close(cqe.res);
+    else l.came[l.last++ % room] = cqe.res;
+  } else if (cqe.res == -EINVAL) {
+    known_ = false;  // or not a listening socket: accept(2) will say so
+  } else if (cqe.res != -ECANCELED && l.asks) {  // who asks later will be told what is then
+    l.failed = cqe.res;
+  }
+  return true;
+}
+
+operation* standing_accepts::next() noexcept {
+  if (!news_) return nullptr;
+  for (listening& l : used())
+    if (l.asks && (!l.stands || l.has_come())) return std::exchange(l.asks, nullptr);
+  news_ = false;
+  return nullptr;
+}
+
+void standing_accepts::end_unasked() noexcept {
+  for (listening& l : used()) {
+    if (!l.stands || l.asks) continue;
+    l.asked = 0;
+    l.end(by_, tag(l));
+  }
+}
+
+void standing_accepts::end_all() noexcept {
+  end_now(by_, [this] {
+    bool any = false;
+    for (listening& l : used())
+      if (l.stands) any = true, by_.ask_to_end(tag(l));
+    return any;
+  });
+}
+
+void standing_accepts::forget(int fd) noexcept {
+  listening* const l = find(fd);
+  if (!l) return;
+  // While the kernel has it, the socket would stay open.
+  end_now(by_, [this, l] { return l->stands && (by_.ask_to_end(tag(*l)), true); });
+  while (l->first != l->last) os_.close(take(*l));
+  *l = {};
+}
+
 standing_accepts::listening* standing_accepts::find(int fd) noexcept {
-  for (listening& l : std::span(all_).first(used_))
+  for (listening& l : used())
     if (l.fd == fd) return &l;
   return nullptr;
 }
 
-standing_accepts::listening* standing_accepts::find(const operation& op) noexcept {
-  listening* l = find(op.fd);
+standing_accepts::listening* standing_accepts::find_or_make(int fd) noexcept {
+  listening* l = find(fd);
   if (!l) l = find(-1);
   if (!l && used_ < most) l = &all_[used_++];
   if (!l) return nullptr;
-  l->fd = op.fd;
-  if (l->stands || l->has_news()) return l;
+  l->fd = fd;
+  if (l->stands || l->has_come()) return l;
   if (!known_) return nullptr;
   if (l->asked < often) return ++l->asked, nullptr;
   if (!l->came) l->came.reset(new (std::nothrow) int[room]);
   return l->came ? l : nullptr;
 }
 
-void standing_accepts::note(kernel& os, listening& l, int result, bool more) noexcept {
-  news_ = true;
-  if (!more) l.stands = l.ending = false;
-  if (result >= 0) {
-    if (l.last - l.first == room) os.close(result);
-    else l.came[l.last++ % room] = result;
-  } else if (result == -EINVAL) {
-    known_ = false;  // or not a listening socket: accept(2) will say so
-  } else if (result != -ECANCELED && l.asks) {  // who asks later will be told what is then
-    l.failed = result;
-  }
-}
-
+// The oldest that has come, or -EAGAIN.
 int standing_accepts::take(listening& l) noexcept {
   if (l.first != l.last) return l.came[l.first++ % room];
   return l.failed != 0 ? std::exchange(l.failed, 0) : -EAGAIN;
 }
 
-void standing_accepts::forget(kernel& os, listening& l) noexcept {
-  while (l.first != l.last) os.close(take(l));
-  l = {};
-}
-
-void standing_accepts::fill(io_uring_sqe& sqe, const listening& l) noexcept {
+void standing_accepts::submit(listening& l) noexcept {
+  io_uring_sqe& sqe = by_.take(tag(l));
   sqe.opcode = IORING_OP_ACCEPT;
   sqe.fd = l.fd;
   sqe.ioprio = ring_accept_multishot;
   sqe.accept_flags = SOCK_CLOEXEC;
+  l.stands = true;
 }
 
 }  // namespace iolite

@@ -1,0 +1,33 @@
+// What stands in a ring: one submission that brings one result after another (multishot). What
+// comes between two asks waits for the next.
+#pragma once
+#include "engines/submitter.hpp"
+#include "iolite/operation.hpp"
+
+namespace iolite {
+
+struct standing {
+  operation* asks = nullptr;  // for the next
+  bool stands = false;  // the kernel has it
+  bool ending = false;  // a cancel is on its way
+
+  // Its last completion comes soon.
+  void end(submitter& by, std::uint64_t tag) noexcept {
+    if (!stands || ending) return;
+    ending = true;
+    by.ask_to_end(tag);
+  }
+  // A completion of it has come.
+  void note(const io_uring_cqe& cqe) noexcept {
+    if ((cqe.flags & IORING_CQE_F_MORE) == 0) stands = ending = false;
+  }
+};
+
+// Ends what stands, one or many: `ask` asks all that still do to end, and says whether any did.
+template <class Ask>
+void end_now(submitter& by, Ask ask) noexcept {
+  constexpr timespec soon{0, 10'000'000};
+  while (ask()) by.enter_and_set_aside(&soon);
+}
+
+}  // namespace iolite
