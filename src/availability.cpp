@@ -134,7 +134,7 @@ std::string explain(kernel& os, std::string_view name, int error) {
   }
 }
 
-availability test_engine(kernel& os, std::string_view name, made_engine made) {
+availability test_engine(kernel& os, std::string_view name, const made_engine& made) {
   if (!made.it) return {false, -made.error, explain(os, name, made.error)};
   // glibc's helpers do not survive a fork, and a test here would start some: children could not use
   // them any more. What is built in needs no test.

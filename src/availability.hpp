@@ -12,7 +12,7 @@ namespace iolite {
 
 // Sends bytes through a socket pair on the engine, if it could be made: some kernels and containers
 // have a facility that does not work.
-[[nodiscard]] availability test_engine(kernel& os, std::string_view name, made_engine made);
+[[nodiscard]] availability test_engine(kernel& os, std::string_view name, const made_engine& made);
 // One line for -errno from making engine `name`: the likely cause, and what to do.
 [[nodiscard]] std::string explain(kernel& os, std::string_view name, int error);
 // Optional kernel features that the engine uses here.

@@ -31,7 +31,7 @@ constexpr make_poller make_kqueue = nullptr;
 made_engine make_readiness(kernel&, std::unique_ptr<poller>);
 made_engine make_blocking(kernel&, bool interruptible);
 made_engine make_posix_aio(kernel&, std::unique_ptr<poller>);
-made_engine make_io_uring(kernel&, unsigned entries, unsigned direct_descriptors);
+made_engine make_io_uring(kernel&, const engine_options&);
 
 std::span<const poller_entry> all_pollers() noexcept {
   static constexpr std::array table = {
@@ -59,17 +59,28 @@ template <>
 
 // Direct descriptors only where an engine with a few of them has worked.
 availability test_direct_descriptors(kernel& os) {
-  return test_engine(os, "io_uring", make_io_uring(os, 8, 8));
+  return test_engine(os, "io_uring",
+                     make_io_uring(os, {.ring_entries = 8, .direct_descriptors = 8}));
 }
 
-made_engine make_tested_ring(kernel& os, const engine_options& o) {
+// Receives stand unless that was seen not to work.
+std::atomic<bool> may_stand = true;
+
+bool receives_stand(kernel& os) {
+  constexpr auto how = engine_options::receiving::standing;
+  const made_engine ring = make_io_uring(os, {.ring_entries = 8, .receives = how});
+  return test_engine(os, "io_uring", ring).ok && ring.it->stats().standing_receives > 0;
+}
+
+made_engine make_tested_ring(kernel& os, engine_options o) {
   static std::atomic<bool> works = false;  // on the real kernel, once it has been seen
   const bool real = &os == &kernel::real();
+  if (real && !may_stand) o.receives = engine_options::receiving::each;
   if (o.direct_descriptors > 0 && !(real && works)) {
     if (const availability a = test_direct_descriptors(os); !a.ok) return {nullptr, -a.error};
     works = works || real;
   }
-  return make_io_uring(os, o.ring_entries, o.direct_descriptors);
+  return make_io_uring(os, o);
 }
 
 struct engine_entry {
@@ -94,7 +105,8 @@ constexpr std::array engines = {
                    return p.it ? make_posix_aio(os, std::move(p.it))
                                : made_engine{nullptr, p.error};
                  }},
-    engine_entry{"io_uring", "completion", make_tested_ring},
+    engine_entry{"io_uring", "completion",
+                 [](kernel& os, const engine_options& o) { return make_tested_ring(os, o); }},
 };
 
 constexpr std::array placements = {placement::shared, placement::thread, placement::process,
@@ -161,7 +173,10 @@ const known_engine& what_is_known(const engine_entry& e) {
     k.found = ask(e);
     if (!k.found.ok) return;
     k.features = features_of(kernel::real(), e.name);
-    if (e.make == make_tested_ring && test_direct_descriptors(kernel::real()).ok) {
+    if (e.name != "io_uring") return;
+    may_stand = receives_stand(kernel::real());
+    if (may_stand) k.features.emplace_back("multishot-receive");
+    if (test_direct_descriptors(kernel::real()).ok) {
       k.features.emplace_back("direct-descriptors");
     }
   });

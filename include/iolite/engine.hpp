@@ -48,6 +48,9 @@ class engine {
   void forget(int fd) noexcept;
   // The same, and closes it.
   void close(int fd) noexcept;
+  // From now on nothing is taken from `fd` but what an operation asks for. False: something was
+  // (engine_options::receiving); the next operations get it.
+  [[nodiscard]] bool take_nothing_ahead(int fd) noexcept { return do_take_nothing_ahead(fd); }
   // Where an engine keeps descriptors of its own (engine_traits::own_descriptors), a stream's
   // number means something to that engine only, and to system calls it is EBADF. These two convert.
   // Takes over the ordinary `fd`: the number it goes by from now on. Or -errno: it is as it was.
@@ -142,6 +145,7 @@ class engine {
   virtual void do_forget(int /*fd*/) noexcept {}
   virtual int do_adopt(int fd) noexcept { return fd; }
   virtual int do_expose(int fd) noexcept { return fd; }
+  virtual bool do_take_nothing_ahead(int /*fd*/) noexcept { return true; }
   virtual void do_flush() noexcept {}  // run() is about to return: leave nothing unsent
 
   void turn() noexcept;

@@ -66,6 +66,12 @@ struct engine_options {
   // connections are busy, for processor time. See engine::spin_before_sleeping().
   clock::duration spin = clock::duration::zero();
   unsigned ring_entries = 256;  // io_uring: submissions a turn; more go in several calls
+  // io_uring: how receives reach the kernel. `each`: by themselves, once they are asked for.
+  // `standing`: one submission brings message after message, also such as nobody has asked for yet
+  // (multishot, Linux 6.0); they are kept for who asks, see stream::release(). `observed`: a
+  // connection's stand once several in a row had to wait, and while its messages are small.
+  enum class receiving : std::uint8_t { observed, each, standing };
+  receiving receives = receiving::observed;
   // io_uring, Linux 6.8: accepted and connected sockets take one of so many places in a table of
   // the engine's own, and none of those that RLIMIT_NOFILE allows a process; each table may be as
   // large as that limit. 0: off. An accept that waits holds a place; none free is ENFILE.

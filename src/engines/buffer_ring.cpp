@@ -4,6 +4,7 @@
 #include "core/assert.hpp"
 #include "kernel/ring_names.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/mman.h>
 #include <utility>
@@ -29,9 +30,18 @@ int register_ring(ring& r, io_uring_buf* entries, std::uint16_t flags) noexcept 
 
 }  // namespace
 
-void buffer_ring::open(ring& r, buffer_pool& pool) noexcept {
-  tried_ = true;
-  const long p = os_.mmap(ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+bool buffer_ring::prepare() noexcept {
+  if (!on_.buffers()) return false;
+  if (!std::exchange(tried_, true)) open();
+  if (is_open()) stock();
+  return true;
+}
+
+void buffer_ring::open() noexcept {
+  by_.enable();
+  ring& r = by_.to();
+  const long p =
+      on_.os().mmap(ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p < 0 && p > -4096) return;
   auto* const entries = reinterpret_cast<io_uring_buf*>(p);
   int registered = register_ring(r, entries, ring_buffers_incremental);
@@ -41,24 +51,26 @@ void buffer_ring::open(ring& r, buffer_pool& pool) noexcept {
     registered = register_ring(r, entries, 0);
   }
   if (registered < 0) {
-    os_.munmap(entries, ring_bytes);
+    on_.os().munmap(entries, ring_bytes);
     return;
   }
   entries_ = entries;
-  stock(pool);
 }
 
-void buffer_ring::close(ring& r, buffer_pool& pool) noexcept {
+void buffer_ring::close() noexcept {
+  if (!is_open()) return;
   io_uring_buf_reg reg{};
   reg.bgid = group;
-  static_cast<void>(r.register_with(IORING_UNREGISTER_PBUF_RING, &reg, 1));
-  os_.munmap(std::exchange(entries_, nullptr), ring_bytes);
+  static_cast<void>(by_.to().register_with(IORING_UNREGISTER_PBUF_RING, &reg, 1));
+  on_.os().munmap(std::exchange(entries_, nullptr), ring_bytes);
   for (std::size_t id = 0; id < parts_.size(); ++id) {
-    if (std::exchange(parts_[id].lent, false)) pool.give(buffer_of(pool, id));
+    if (std::exchange(parts_[id].lent, false)) on_.buffers()->give(buffer_of(*on_.buffers(), id));
   }
 }
 
-void buffer_ring::stock(buffer_pool& pool) noexcept {
+void buffer_ring::stock() noexcept {
+  if (lent_ >= wanted_) return;
+  buffer_pool& pool = *on_.buffers();
   const std::uint16_t before = tail_;
   while (lent_ < wanted_) {
     std::byte* const buffer = pool.take();
@@ -75,10 +87,12 @@ void buffer_ring::stock(buffer_pool& pool) noexcept {
   if (tail_ != before) __atomic_store_n(&entries_[0].resv, tail_, __ATOMIC_RELEASE);
 }
 
-std::byte* buffer_ring::taken(buffer_pool& pool, const io_uring_cqe& cqe) noexcept {
+std::byte* buffer_ring::taken(const io_uring_cqe& cqe) noexcept {
+  if (cqe.res == -ENOBUFS) wanted_ = std::min<unsigned>(2 * wanted_, buffer_pool::buffers);
   if ((cqe.flags & IORING_CQE_F_BUFFER) == 0) return nullptr;
   const std::size_t id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
   IOLITE_ASSERT(id < parts_.size() && parts_[id].lent, "the kernel fills a buffer it was lent");
+  buffer_pool& pool = *on_.buffers();
   part& p = parts_[id];
   std::byte* const buffer = buffer_of(pool, id);
   std::byte* at = nullptr;

@@ -2,10 +2,9 @@
 // io_uring_register(2), IORING_REGISTER_PBUF_RING, Linux 5.19. From 6.12 on it fills a buffer bit
 // by bit (IOU_PBUF_RING_INC), before that each receive takes a whole one.
 #pragma once
-#include "engines/ring.hpp"
+#include "engines/submitter.hpp"
 #include "iolite/buffer.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,22 +15,19 @@ class buffer_ring {
  public:
   static constexpr std::uint16_t group = 0;
 
-  explicit buffer_ring(kernel& os) noexcept : os_(os) {}
+  buffer_ring(submitter& by, engine& on) noexcept : by_(by), on_(on) {}
   buffer_ring(const buffer_ring&) = delete;
   buffer_ring& operator=(const buffer_ring&) = delete;
 
-  [[nodiscard]] bool tried() const noexcept { return tried_; }
+  // Where the kernel has buffer rings, it has got buffers now. False: no memory for the pool.
+  [[nodiscard]] bool prepare() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return entries_ != nullptr; }
-  // Not open afterwards: this kernel has no buffer rings, or no memory for one.
-  void open(ring& r, buffer_pool& pool) noexcept;
-  void close(ring& r, buffer_pool& pool) noexcept;
   // Lends the kernel as many buffers as it should have.
-  void stock(buffer_pool& pool) noexcept;
-  // A receive found none: the kernel should have more.
-  void grow() noexcept { wanted_ = std::min<unsigned>(2 * wanted_, buffer_pool::buffers); }
+  void stock() noexcept;
+  void close() noexcept;
   // The receive of `cqe` has filled a part of a buffer, `cqe.res` bytes: now held once more. Null:
   // none.
-  [[nodiscard]] std::byte* taken(buffer_pool& pool, const io_uring_cqe& cqe) noexcept;
+  [[nodiscard]] std::byte* taken(const io_uring_cqe& cqe) noexcept;
 
  private:
   // Of a buffer that the kernel has.
@@ -41,7 +37,10 @@ class buffer_ring {
   };
   static constexpr unsigned few = 4;  // they are used in turn, and should stay in the cache
 
-  kernel& os_;
+  void open() noexcept;
+
+  submitter& by_;
+  engine& on_;
   io_uring_buf* entries_ = nullptr;
   std::array<part, buffer_pool::buffers> parts_{};
   std::uint16_t tail_ = 0;

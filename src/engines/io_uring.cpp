@@ -16,6 +16,7 @@
 #include "engines/held_back.hpp"
 #include "engines/ring.hpp"
 #include "engines/standing_accepts.hpp"
+#include "engines/standing_receives.hpp"
 #include "engines/submissions.hpp"
 #include "engines/submitter.hpp"
 #include "engines/wake.hpp"
@@ -37,11 +38,12 @@ std::uint64_t tag_of(const operation& op) noexcept {
 
 class io_uring_engine final : public engine, private submitter::owner {
  public:
-  io_uring_engine(kernel& os, wake_descriptor w)
-      : engine(os), wake_(std::move(w)), ring_(os), to_(ring_, *this), leased_(os),
-        accepts_(to_, os) {}
+  io_uring_engine(kernel& os, wake_descriptor w, const engine_options& o)
+      : engine(os), wake_(std::move(w)), ring_(os), to_(ring_, *this), leased_(to_, *this),
+        accepts_(to_, os), arriving_(to_, leased_, *this, stats_, o.receives) {}
   ~io_uring_engine() override {
-    if (buffer_pool* p = leased_.is_open() ? buffers() : nullptr) leased_.close(ring_, *p);
+    arriving_.forget_all();
+    leased_.close();
     shut_down();
   }
 
@@ -62,7 +64,10 @@ class io_uring_engine final : public engine, private submitter::owner {
     if (op.kind == op_kind::accept && !brings_direct(op)) {
       if (const auto s = accepts_.start(op)) return *s;
     }
-    if (!make_room() || (op.picks_buffer && !prepare_buffers()) ||
+    if (op.kind == op_kind::recv || op.kind == op_kind::ready) {
+      if (const auto s = arriving_.start(op)) return *s;
+    }
+    if (!make_room() || (op.picks_buffer && !leased_.prepare()) ||
         (op.gathers && !pieces_.prepare(ring_))) {
       op.outcome = -ENOMEM;
       return started::done;
@@ -82,6 +87,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   }
 
   void hand_over(const operation& op) noexcept {
+    if (op.kind == op_kind::recv) arriving_.handed_over(op);
     submissions::fill(to_.take(tag_of(op)), op,
                       {ring_, pieces_, brings_direct(op), leased_.is_open()});
   }
@@ -99,22 +105,14 @@ class io_uring_engine final : public engine, private submitter::owner {
     return true;
   }
 
-  bool prepare_buffers() noexcept {
-    buffer_pool* const pool = buffers();
-    if (!pool) return false;
-    if (!leased_.tried()) {
-      to_.enable();
-      leased_.open(ring_, *pool);
-    }
-    if (leased_.is_open()) leased_.stock(*pool);
-    return true;
-  }
-
   // A request, not an answer: `op` and its buffer stay the kernel's until op's own completion
   // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
   // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
     if (op.kind == op_kind::accept && accepts_.cancel(op)) return finish(op, -ECANCELED);
+    if (op.kind == op_kind::recv) {
+      if (const auto r = arriving_.cancel(op)) return finish(op, *r);
+    }
     if (receives_.remove(op)) hand_over(op);  // it takes what is there, as every other
     to_.ask_to_end(tag_of(op));
   }
@@ -122,8 +120,11 @@ class io_uring_engine final : public engine, private submitter::owner {
   // What names the descriptor must be in the kernel's hands before the number can be used again.
   void do_forget(int fd) noexcept override {
     accepts_.forget(fd);
+    arriving_.forget(fd);
     to_.submit();
   }
+
+  bool do_take_nothing_ahead(int fd) noexcept override { return !arriving_.stop(fd); }
 
   // --- direct descriptors ---
 
@@ -133,6 +134,7 @@ class io_uring_engine final : public engine, private submitter::owner {
 
   void do_close(int fd) noexcept override {
     if (!direct::is(fd)) return engine::do_close(fd);
+    arriving_.forget(fd);
     // Behind what names the slot, before what is brought into it.
     direct_files::fill_close(to_.take(ring_tag::ignored), fd);
     directs_.give_back();
@@ -161,19 +163,22 @@ class io_uring_engine final : public engine, private submitter::owner {
 
   void do_flush() noexcept override {
     accepts_.end_all();
+    arriving_.end_all();
     to_.submit();
   }
 
   void do_wait(clock::time_point until) noexcept override {
     if (!wake_armed_) arm_wake();
     accepts_.end_unasked();
+    arriving_.begin_turn();
     for (std::size_t n = receives_.due(); n > 0; --n) hand_over(receives_.take());
     clock::duration left = clock::duration::zero();
     if (until != clock::time_point::min() && until != never) {
       left = std::max(until - now(), clock::duration::zero());
     }
     const bool wait = (until == never || left > clock::duration::zero()) && receives_.empty() &&
-                      held_.empty() && !accepts_.has_news() && !ring_.front();
+                      held_.empty() && !accepts_.has_news() && !arriving_.has_news() &&
+                      !ring_.front();
     const timespec ts{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
     to_.enter(wait ? 1 : 0, until == never ? nullptr : &ts);
     reap();
@@ -192,6 +197,7 @@ class io_uring_engine final : public engine, private submitter::owner {
       dispatch(cqe);
     }
     while (operation* op = accepts_.next()) start_again(*op);
+    while (operation* op = arriving_.next()) start_again(*op);
   }
 
   void start_again(operation& op) noexcept {
@@ -205,7 +211,7 @@ class io_uring_engine final : public engine, private submitter::owner {
 
   // It was ignored, or noted for who asks next.
   bool is_over(const io_uring_cqe& cqe) noexcept {
-    return cqe.user_data == ring_tag::ignored || accepts_.note(cqe);
+    return cqe.user_data == ring_tag::ignored || accepts_.note(cqe) || arriving_.note(cqe);
   }
 
   static operation* operation_of(const io_uring_cqe& cqe) noexcept {
@@ -230,6 +236,7 @@ class io_uring_engine final : public engine, private submitter::owner {
     operation& op = *operation_of(cqe);
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
     --in_flight_;
+    if (op.kind == op_kind::recv) arriving_.came_back(op);
     const int r = result_of(op, cqe);
     // A signal met the call in one of the kernel's workers: it has done nothing.
     if (r != -EINTR) finish(op, r);
@@ -248,8 +255,7 @@ class io_uring_engine final : public engine, private submitter::owner {
     }
     if (!op.picks_buffer) return cqe.res;
     if (leased_.is_open()) {
-      op.data = leased_.taken(*buffers(), cqe);
-      if (cqe.res == -ENOBUFS) leased_.grow();
+      op.data = leased_.taken(cqe);
       return cqe.res;
     }
     if (cqe.res <= 0) return cqe.res;
@@ -275,6 +281,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   gather_room pieces_;
   standing_accepts accepts_;
+  standing_receives arriving_;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
   std::optional<int> at_once_;  // what result_at_once() waits for
@@ -282,11 +289,11 @@ class io_uring_engine final : public engine, private submitter::owner {
 
 }  // namespace
 
-made_engine make_io_uring(kernel& os, unsigned entries, unsigned direct_descriptors) {
+made_engine make_io_uring(kernel& os, const engine_options& o) {
   wake_descriptor wake(os);
   if (wake.fd() < 0) return {nullptr, wake.fd()};
-  auto it = std::make_unique<io_uring_engine>(os, std::move(wake));
-  const int r = it->open(std::clamp(entries, 2U, 4096U), direct_descriptors);
+  auto it = std::make_unique<io_uring_engine>(os, std::move(wake), o);
+  const int r = it->open(std::clamp(o.ring_entries, 2U, 4096U), o.direct_descriptors);
   if (r < 0) return {nullptr, r};
   return {std::move(it), 0};
 }

@@ -271,6 +271,7 @@ int stream::release() noexcept {
   IOLITE_ASSERT(!receiving_ && !sending_,
                 "a stream is released only while nothing is pending on it");
   if (fd_ < 0) return -1;
+  if (!engine_->take_nothing_ahead(fd_)) return -EBUSY;
   const int fd = engine_->expose(fd_);
   if (fd < 0) return fd;
   if (fd == fd_) engine_->forget(fd_);

@@ -13,29 +13,19 @@ using namespace iolite;
 
 namespace {
 
-constexpr std::string_view direct_mark = "_direct";
-
-// Where connections stay on the engine that accepts them.
-bool can_be_direct(const model_info& m) {
-  return std::ranges::find(m.features, "direct-descriptors") != m.features.end() &&
-         m.placement != placement::thread && m.placement != placement::process;
-}
-
-// Also `io_uring_direct/pool`: with direct descriptors.
+// Also `io_uring_direct/pool`, where connections stay on the engine that accepts them.
 auto models_where(bool (*applies)(const model_info&)) {
   std::vector<std::string> out;
   for (const model_info& m : known_models()) {
     if (!m.available || !applies(m)) continue;
     out.push_back(m.model);
-    if (!can_be_direct(m)) continue;
-    out.push_back(m.model);
-    out.back().insert(m.engine.size(), direct_mark);
+    if (m.placement == placement::thread || m.placement == placement::process) continue;
+    for (const std::string& mark : variants_of(m)) {
+      out.push_back(m.model);
+      out.back().insert(m.engine.size(), mark);
+    }
   }
   return testing::ValuesIn(out);
-}
-
-bool is_direct(const std::string& parameter) {
-  return parameter.find(direct_mark) != parameter.npos;
 }
 
 std::string name_of_test(const testing::TestParamInfo<std::string>& model) {
@@ -71,16 +61,12 @@ INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full)
 void serve::SetUp() { before_ = open_descriptors(); }
 void serve::TearDown() { EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked"; }
 
-std::string serve::model() const {
-  std::string name = GetParam();
-  if (is_direct(name)) name.erase(name.find(direct_mark), direct_mark.size());
-  return name;
-}
+std::string serve::model() const { return without_variant(GetParam()); }
 
 serve_options serve::options() const {
   serve_options o;
   o.model = model();
-  if (is_direct(GetParam())) o.engine.direct_descriptors = 512;
+  o.engine = options_of(GetParam());
   o.drain_timeout = 5s;
   o.engine.when_idle = engine_options::idle::sleep;
   return o;

@@ -6,6 +6,7 @@
 #include "support/sanitizers.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace iolite_test {
@@ -32,36 +33,61 @@ std::vector<std::string> engine_names(bool only_available) {
   return out;
 }
 
-std::vector<std::string> engine_variants() {
-  std::vector<std::string> out = engine_names(true);
-  for (const iolite::model_info& m : known_models()) {
-    const bool direct = std::ranges::find(m.features, "direct-descriptors") != m.features.end();
-    const std::string variant = m.engine + "_direct";
-    if (direct && std::ranges::find(out, variant) == out.end()) out.push_back(variant);
+namespace {
+
+constexpr std::string_view simulated_mark = "_simulated_";
+
+struct variant {
+  std::string_view mark;
+  std::string_view needs;  // a feature
+  void (*set)(iolite::engine_options&);
+};
+constexpr std::array variants = {
+    variant{"_direct", "direct-descriptors",
+            [](iolite::engine_options& o) { o.direct_descriptors = 512; }},
+    variant{"_standing", "multishot-receive",
+            [](iolite::engine_options& o) {
+              o.receives = iolite::engine_options::receiving::standing;
+            }},
+};
+
+std::string engine_of(const std::string& parameter) {
+  return without_variant(parameter.substr(0, parameter.find(simulated_mark)));
+}
+
+}  // namespace
+
+std::vector<std::string> variants_of(const iolite::model_info& m) {
+  std::vector<std::string> out;
+  for (const variant& v : variants) {
+    if (std::ranges::find(m.features, v.needs) != m.features.end()) out.emplace_back(v.mark);
   }
   return out;
 }
 
-namespace {
-
-constexpr std::string_view simulated_mark = "_simulated_";
-constexpr std::string_view direct_mark = "_direct";
-
-bool has_direct(const std::string& parameter) {
-  return parameter.find(direct_mark) != parameter.npos;
+std::vector<std::string> engine_variants() {
+  std::vector<std::string> out = engine_names(true);
+  for (const iolite::model_info& m : known_models()) {
+    for (const std::string& mark : variants_of(m)) {
+      if (std::ranges::find(out, m.engine + mark) == out.end()) out.push_back(m.engine + mark);
+    }
+  }
+  return out;
 }
 
-std::string engine_of(const std::string& parameter) {
-  return parameter.substr(0, std::min(parameter.find(simulated_mark), parameter.find(direct_mark)));
+std::string without_variant(std::string name) {
+  for (const variant& v : variants) {
+    if (const auto at = name.find(v.mark); at != name.npos) name.erase(at, v.mark.size());
+  }
+  return name;
 }
 
-iolite::engine_options options_of(const std::string& parameter,
-                                  iolite::engine_options options = {}) {
-  if (has_direct(parameter)) options.direct_descriptors = 512;
-  return options;
+iolite::engine_options options_of(const std::string& name, iolite::engine_options others) {
+  for (const variant& v : variants) {
+    if (name.find(v.mark) != name.npos) v.set(others);
+  }
+  return others;
 }
-
-}  // namespace
 
 std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
   if (is_simulated()) return new_engine(system_of_test(), name);

@@ -1,0 +1,259 @@
+// Receives that stand: one submission brings message after message, also such as nobody has asked
+// for. The rest of the suite runs with them, too; this is what they alone have.
+#include "kernel/kernel.hpp"
+#include "support/engine_test.hpp"
+#include "support/system.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/socket.h>
+
+namespace iolite_test {
+namespace {
+
+using namespace iolite;
+
+bool stand_at_once(iolite::engine& on) {
+  half_pair pair = unix_half(on);
+  pair.theirs.send_all("message");
+  EXPECT_EQ(on.run(receive(pair.ours)).value_or("nothing"), "message");
+  return on.stats().standing_receives > 0;
+}
+
+// How many messages were brought by receives that stand.
+std::uint64_t brought() { return iolite::engine::current()->stats().standing_receives; }
+
+// Lets the loop look until so many messages have been brought.
+task<> wait_until_brought(std::uint64_t messages) {
+  while (brought() < messages) co_await iolite::sleep(1us);
+}
+
+// So many messages one after the other, each sent when its receive has been waiting for some turns.
+task<> exchange_slowly(half_pair& pair, int messages) {
+  struct body {
+    static task<> answer(stream& other, const raw_socket& peer) {
+      for (int i = 0; i < 3; ++i) {
+        co_await send_text(other, ".");
+        co_await receive_exactly(other, 1);
+      }
+      peer.send_all("message");
+    }
+  };
+  iolite::engine& on = *iolite::engine::current();
+  stream_pair others = unix_streams(on);
+  for (const stream* other : {&others.a, &others.b})  // theirs go by themselves
+    EXPECT_TRUE(on.take_nothing_ahead(other->native_handle()));
+  scope s;
+  s.spawn(echo(std::move(others.b)));
+  for (int i = 0; i < messages; ++i) {
+    scope one;
+    one.spawn(body::answer(others.a, pair.theirs));
+    const auto got = co_await receive_exactly(pair.ours, 7);
+    EXPECT_EQ(got.value_or("nothing"), "message");
+    co_await one.join();
+  }
+  others.a.close();
+  co_await s.join();
+}
+
+TEST_P(engine, receives_that_have_to_wait_come_to_stand_for_a_while) {
+  if (!GetParam().starts_with("io_uring")) GTEST_SKIP() << "its receives never stand";
+  if (is_simulated()) GTEST_SKIP() << "a simulated ring may have none that stand";
+  if (stand_at_once(on())) GTEST_SKIP() << "its receives stand from the first on";
+  if (std::ranges::count(engine_variants(), "io_uring_standing") == 0) {
+    GTEST_SKIP() << "this kernel has none that stand";
+  }
+  struct body {
+    static task<> check(half_pair& pair) {
+      co_await exchange_slowly(pair, 4);
+      EXPECT_EQ(brought(), 0U);
+      co_await exchange_slowly(pair, 20);
+      EXPECT_GT(brought(), 10U);
+      co_await exchange_slowly(pair, 600);
+      EXPECT_GT(brought(), 500U);
+      EXPECT_LT(brought(), 620U);
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair));
+}
+
+TEST_P(engine, large_messages_do_not_stand_where_they_would_have_to_be_copied) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(half_pair& pair) {
+      const std::string message = pattern(5000);
+      const std::uint64_t before = brought();
+      for (int i = 0; i < 10; ++i) {
+        pair.theirs.send_all(message);
+        const auto got = co_await receive_exactly(pair.ours, message.size());
+        EXPECT_TRUE(got == message);
+      }
+      EXPECT_LE(brought() - before, 2U);
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair));
+}
+
+TEST_P(engine, what_came_before_it_was_asked_for_is_received_in_order) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(half_pair& pair) {
+      const std::uint64_t before = brought();
+      pair.theirs.send_all("first");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "first");
+      pair.theirs.send_all("second");
+      co_await wait_until_brought(before + 2);
+      pair.theirs.send_all("third");
+      co_await wait_until_brought(before + 3);
+      EXPECT_EQ((co_await receive(pair.ours, 3)).value_or("?"), "sec");
+      {
+        const auto rest = co_await pair.ours.recv_lease();
+        EXPECT_TRUE(rest && std::ranges::equal(rest->bytes(), std::as_bytes(std::span("ond", 3))));
+      }
+      EXPECT_EQ((co_await receive_exactly(pair.ours, 5)).value_or("?"), "third");
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair));
+}
+
+TEST_P(engine, the_end_of_a_stream_comes_after_what_came_before_it) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(half_pair& pair) {
+      const std::uint64_t before = brought();
+      pair.theirs.send_all("first");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "first");
+      pair.theirs.send_all("last");
+      pair.theirs.half_close();
+      co_await wait_until_brought(before + 2);
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "last");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "");
+    }
+  };
+  half_pair pair = tcp_half(on());
+  run(body::check(pair));
+}
+
+TEST_P(engine, a_stream_is_released_once_what_came_is_received) {
+  struct body {
+    static task<int> check(half_pair& pair, bool stands) {
+      const std::uint64_t before = brought();
+      pair.theirs.send_all("first");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "first");
+      pair.theirs.send_all("second");
+      if (stands) {
+        co_await wait_until_brought(before + 2);
+        EXPECT_EQ(pair.ours.release(), -EBUSY);
+        EXPECT_TRUE(pair.ours.is_open());
+        EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "second");
+        pair.theirs.send_all("third");
+        for (int i = 0; i < 3; ++i) co_await iolite::sleep(1us);
+      }
+      co_return pair.ours.release();
+    }
+  };
+  half_pair pair = unix_half(on());
+  const bool stands = stand_at_once(on());
+  const int fd = run(body::check(pair, stands));
+  ASSERT_GE(fd, 0);
+  stream again = adopt(on(), fd);
+  EXPECT_EQ(run(receive(again)).value_or("?"), stands ? "third" : "second");
+}
+
+TEST_P(engine, what_came_before_it_was_asked_for_is_readiness) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(half_pair& pair) {
+      const std::uint64_t before = brought();
+      const int fd = pair.ours.native_handle();
+      pair.theirs.send_all("first");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "first");
+      pair.theirs.send_all("second");
+      co_await wait_until_brought(before + 2);
+      EXPECT_EQ((co_await ready(fd, interest::write)).value_or(interest::none), interest::write);
+      EXPECT_EQ((co_await ready(fd, interest::read)).value_or(interest::none), interest::read);
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "second");
+      const auto nothing = co_await (ready(fd, interest::read) | within(1ms));
+      EXPECT_EQ(nothing.error(), std::errc::timed_out);
+      pair.theirs.send_all("third");
+      EXPECT_EQ((co_await ready(fd, interest::read)).value_or(interest::none), interest::read);
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "third");
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair));
+}
+
+// As much as its peer may send without being received.
+std::size_t send_until_full(const raw_socket& to, std::string_view all) {
+  std::size_t sent = 0;
+  while (sent < all.size()) {
+    const auto rest = all.substr(sent);
+    const long n =
+        system_of_test().send(to.fd(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0) break;
+    sent += static_cast<std::size_t>(n);
+  }
+  return sent;
+}
+
+TEST_P(engine, a_peer_that_nobody_listens_to_is_made_to_wait) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(half_pair& pair, const std::string& all) {
+      pair.theirs.send_all("first");
+      EXPECT_EQ((co_await receive(pair.ours)).value_or("?"), "first");
+      std::size_t sent = 0;
+      for (int silent = 0; silent < 10 && sent < all.size(); ++silent) {
+        const std::size_t more = send_until_full(pair.theirs, std::string_view(all).substr(sent));
+        if (more > 0) silent = 0;
+        sent += more;
+        co_await iolite::sleep(1us);
+      }
+      EXPECT_LT(sent, all.size() / 2);
+      std::string got;
+      while (got.size() < sent) {
+        const auto part = co_await receive(pair.ours, 10'000);
+        EXPECT_TRUE(part && !part->empty());
+        if (!part || part->empty()) co_return;
+        got += *part;
+      }
+      EXPECT_TRUE(got == std::string_view(all).substr(0, sent));
+    }
+  };
+  half_pair pair = unix_half(on());
+  run(body::check(pair, pattern(8'000'000)));
+}
+
+TEST_P(engine, what_nobody_asked_for_is_given_back_with_its_stream) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    // More than the pool has, all in all.
+    static task<> check(iolite::engine& on) {
+      const std::string message = pattern(32 * 1024);
+      for (int i = 0; i < 600; ++i) {
+        half_pair pair = unix_half(on);
+        pair.theirs.send_all("first");
+        const auto got = co_await leased(pair.ours);
+        EXPECT_EQ(got, "first");
+        const std::uint64_t before = brought();
+        pair.theirs.send_all(message);
+        co_await wait_until_brought(before + 1);
+      }
+    }
+    static task<std::string> leased(stream& from) {
+      const auto got = co_await from.recv_lease();
+      if (!got) co_return got.error().message();
+      co_return std::string(reinterpret_cast<const char*>(got->bytes().data()),
+                            got->bytes().size());
+    }
+  };
+  run(body::check(on()));
+}
+
+}  // namespace
+}  // namespace iolite_test
