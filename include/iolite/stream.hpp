@@ -101,10 +101,10 @@ class stream {
   [[nodiscard]] task<void> finish(clock::duration limit);
   // At once. Pending operations end with std::errc::operation_canceled. Idempotent.
   void close() noexcept;
-  // The descriptor, an ordinary one and now the caller's to close; nothing may be pending. What has
-  // come and was not received stays with it. -EBUSY: some of that is not in the kernel any more
-  // (io_uring, engine_options::receiving); receive it, which does not wait, then try again. -EMFILE,
-  // with direct descriptors. In both cases the stream stays as it is.
+  // The descriptor, an ordinary one and now the caller's to close; nothing may be pending. What was
+  // not received yet stays with it. -EBUSY: some has left the kernel already (io_uring, see
+  // engine_options::receiving): receive it, which does not wait, then try again. -EMFILE, with
+  // direct descriptors. In both cases the stream stays as it is.
   [[nodiscard]] int release() noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }

@@ -109,10 +109,8 @@ class io_uring_engine final : public engine, private submitter::owner {
   // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
   // so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
-    if (op.kind == op_kind::accept && accepts_.cancel(op)) return finish(op, -ECANCELED);
-    if (op.kind == op_kind::recv) {
-      if (const auto r = arriving_.cancel(op)) return finish(op, *r);
-    }
+    if (accepts_.cancel(op)) return finish(op, -ECANCELED);
+    if (const auto r = arriving_.cancel(op)) return finish(op, *r);
     if (receives_.remove(op)) hand_over(op);  // it takes what is there, as every other
     to_.ask_to_end(tag_of(op));
   }

@@ -10,8 +10,8 @@ namespace {
 using namespace iolite;
 
 // On the kernel of the test, with a table of so many.
-std::unique_ptr<iolite::engine> with_table(unsigned slots, const std::string& parameter) {
-  engine_options o;
+std::unique_ptr<iolite::engine> with_table(unsigned slots, const std::string& parameter,
+                                           engine_options o = {}) {
   o.direct_descriptors = slots;
   auto made = make_engine_on(system_of_test(), parameter.substr(0, parameter.find("_direct")), o);
   if (!made) throw std::runtime_error(made.error().message);
@@ -100,6 +100,24 @@ TEST_P(engine, a_full_table_turns_no_connection_away) {
     }
   };
   small->run(body::check(l));
+}
+
+// Of the stream before, a receive was standing, and something had come for it.
+TEST_P(engine, a_place_of_the_table_that_is_used_again_belongs_to_its_new_stream) {
+  if (!traits().own_descriptors) GTEST_SKIP() << "its sockets have ordinary descriptors";
+  const auto small = with_table(1, GetParam(), {.receives = engine_options::receiving::standing});
+  struct body {
+    static task<> check(iolite::engine& on) {
+      for (const char* const text : {"first", "second", "third"}) {
+        half_pair pair = unix_half(on);
+        pair.theirs.send_all(text);
+        EXPECT_EQ((co_await receive(pair.ours)).value_or("error"), text);
+        pair.theirs.send_all("nobody reads this");
+        co_await iolite::sleep(1us);
+      }
+    }
+  };
+  small->run(body::check(*small));
 }
 
 TEST_P(engine, a_table_larger_than_the_limit_is_refused_in_one_line) {
