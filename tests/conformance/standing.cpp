@@ -138,6 +138,19 @@ TEST_P(engine, the_end_of_a_stream_comes_after_what_came_before_it) {
   run(body::check(pair));
 }
 
+TEST_P(engine, a_stream_that_is_closed_ends_for_its_peer) {
+  struct body {
+    static task<> check(iolite::engine& on) {
+      stream_pair pair = tcp_streams(on);
+      EXPECT_TRUE(co_await send_text(pair.a, "hello"));
+      EXPECT_EQ((co_await receive(pair.b)).value_or("?"), "hello");
+      pair.b.close();
+      EXPECT_EQ((co_await receive_within(pair.a, 5s)).value_or("no end"), "");
+    }
+  };
+  run(body::check(on()));
+}
+
 TEST_P(engine, a_stream_is_released_once_what_came_is_received) {
   struct body {
     static task<int> check(half_pair& pair, bool stands) {
