@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <string_view>
 
 namespace {
 
@@ -27,10 +28,16 @@ iolite::task<> echo_leased(iolite::stream peer) {
   }
 }
 
+iolite::engine_options::receiving receiving_of(std::string_view name) {
+  using how = iolite::engine_options::receiving;
+  if (name == "each") return how::each;
+  return name == "standing" ? how::standing : how::observed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  constexpr int known = knows_threads | knows_spin | knows_lease | knows_direct;
+  constexpr int known = knows_threads | knows_spin | knows_lease | knows_direct | knows_receives;
   const char* const model = argc > 1 ? argv[1] : "auto";
   const arguments a = read_arguments(argc - 1, argv + 1, known);
   iolite::serve_options options;
@@ -44,6 +51,7 @@ int main(int argc, char** argv) {
   };
   options.engine.spin = std::chrono::microseconds(a.spin_us);
   options.engine.direct_descriptors = static_cast<unsigned>(a.direct);
+  options.engine.receives = receiving_of(a.receives);
   const auto handler = [&a](iolite::stream peer) {
     return a.lease ? echo_leased(std::move(peer)) : echo(std::move(peer), a.buffer_bytes);
   };

@@ -58,6 +58,7 @@ ECHO = {
     "iolite io_uring": ours("io_uring", "uring_single"),
     "iolite io_uring direct": ours("io_uring", "iolite io_uring", "--direct", "12000"),
     "iolite io_uring lease": ours("io_uring", "uring_incremental", "--lease", buffer=0),
+    "iolite io_uring each": ours("io_uring", "iolite io_uring", "--receives", "each"),
     "poll": loop("poll", base="epoll_lt"),
     "iolite poll": ours("poll", "poll"),
     "select": loop("select", base="epoll_lt", most=1_000),

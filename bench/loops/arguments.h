@@ -1,6 +1,7 @@
 // What every server of bench/ is told, those in C and C++ and ours: --listen 127.0.0.1:PORT or
 // unix:PATH, --buffer BYTES of a receive. Some know more: --fan, --threads N, --spin MICROSECONDS,
-// --lease (the library's own buffers), --direct N (a table of N direct descriptors).
+// --lease (the library's own buffers), --direct N (a table of N direct descriptors), --receives
+// observed|each|standing (as engine_options::receiving has them).
 #pragma once
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,13 +16,21 @@ struct arguments {
   int threads;
   int spin_us;  // how long to ask again and again before sleeping
   int direct;
+  const char* receives;
 };
 
-enum { knows_fan = 1, knows_threads = 2, knows_spin = 4, knows_lease = 8, knows_direct = 16 };
+enum {
+  knows_fan = 1,
+  knows_threads = 2,
+  knows_spin = 4,
+  knows_lease = 8,
+  knows_direct = 16,
+  knows_receives = 32
+};
 
 // Ends the program on what it does not know: nothing is measured that was not asked for.
 static inline struct arguments read_arguments(int argc, char** argv, int knows) {
-  struct arguments a = {"127.0.0.1:0", 4096, false, false, 1, 0, 0};
+  struct arguments a = {"127.0.0.1:0", 4096, false, false, 1, 0, 0, "observed"};
   for (int i = 1; i < argc; ++i) {
     const char* const name = argv[i];
     const bool fan = strcmp(name, "--fan") == 0 && (knows & knows_fan);
@@ -41,6 +50,8 @@ static inline struct arguments read_arguments(int argc, char** argv, int knows) 
       a.spin_us = number;
     } else if (strcmp(name, "--direct") == 0 && (knows & knows_direct)) {
       a.direct = number;
+    } else if (strcmp(name, "--receives") == 0 && (knows & knows_receives)) {
+      a.receives = value;
     } else {
       fprintf(stderr, "does not know %s %s\n", name, value);
       exit(1);

@@ -19,11 +19,12 @@ std::byte* buffer_of(const buffer_pool& pool, std::size_t id) noexcept {
   return pool.memory() + id * buffer_pool::buffer_bytes;
 }
 
-int register_ring(ring& r, io_uring_buf* entries, std::uint16_t flags) noexcept {
+int register_ring(ring& r, std::uint16_t group, io_uring_buf* entries,
+                  std::uint16_t flags) noexcept {
   io_uring_buf_reg reg{};
   reg.ring_addr = reinterpret_cast<std::uint64_t>(entries);
   reg.ring_entries = buffer_pool::buffers;
-  reg.bgid = buffer_ring::group;
+  reg.bgid = group;
   flags_of(reg) = flags;
   return r.register_with(IORING_REGISTER_PBUF_RING, &reg, 1);
 }
@@ -44,11 +45,11 @@ void buffer_ring::open() noexcept {
       on_.os().mmap(ring_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p < 0 && p > -4096) return;
   auto* const entries = reinterpret_cast<io_uring_buf*>(p);
-  int registered = register_ring(r, entries, ring_buffers_incremental);
+  int registered = register_ring(r, group_, entries, ring_buffers_incremental);
   if (registered == -EINVAL) {
     incremental_ = false;
-    wanted_ = buffer_pool::buffers / 2;
-    registered = register_ring(r, entries, 0);
+    wanted_ = buffer_pool::buffers / 4;  // the other group wants some, too
+    registered = register_ring(r, group_, entries, 0);
   }
   if (registered < 0) {
     on_.os().munmap(entries, ring_bytes);
@@ -60,7 +61,7 @@ void buffer_ring::open() noexcept {
 void buffer_ring::close() noexcept {
   if (!is_open()) return;
   io_uring_buf_reg reg{};
-  reg.bgid = group;
+  reg.bgid = group_;
   static_cast<void>(by_.to().register_with(IORING_UNREGISTER_PBUF_RING, &reg, 1));
   on_.os().munmap(std::exchange(entries_, nullptr), ring_bytes);
   for (std::size_t id = 0; id < parts_.size(); ++id) {

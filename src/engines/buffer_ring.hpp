@@ -1,6 +1,9 @@
 // The pool's buffers, handed to the kernel so that it picks one when data has come:
 // io_uring_register(2), IORING_REGISTER_PBUF_RING, Linux 5.19. From 6.12 on it fills a buffer bit
 // by bit (IOU_PBUF_RING_INC), before that each receive takes a whole one.
+//
+// Which bits a completion is about only the order of completions tells. Those of receives that
+// stand come at once and those of others at the end of a batch, so each kind has a ring: a group.
 #pragma once
 #include "engines/submitter.hpp"
 #include "iolite/buffer.hpp"
@@ -13,9 +16,11 @@ namespace iolite {
 
 class buffer_ring {
  public:
-  static constexpr std::uint16_t group = 0;
+  static constexpr std::uint16_t single = 0;  // a group of receives
+  static constexpr std::uint16_t standing = 1;
 
-  buffer_ring(submitter& by, engine& on) noexcept : by_(by), on_(on) {}
+  buffer_ring(submitter& by, engine& on, std::uint16_t group) noexcept
+      : by_(by), on_(on), group_(group) {}
   buffer_ring(const buffer_ring&) = delete;
   buffer_ring& operator=(const buffer_ring&) = delete;
 
@@ -41,6 +46,7 @@ class buffer_ring {
 
   submitter& by_;
   engine& on_;
+  const std::uint16_t group_;
   io_uring_buf* entries_ = nullptr;
   std::array<part, buffer_pool::buffers> parts_{};
   std::uint16_t tail_ = 0;

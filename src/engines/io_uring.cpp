@@ -39,10 +39,11 @@ std::uint64_t tag_of(const operation& op) noexcept {
 class io_uring_engine final : public engine, private submitter::owner {
  public:
   io_uring_engine(kernel& os, wake_descriptor w, const engine_options& o)
-      : engine(os), wake_(std::move(w)), ring_(os), to_(ring_, *this), leased_(to_, *this),
-        accepts_(to_, os), arriving_(to_, leased_, *this, stats_, o.receives) {}
+      : engine(os), wake_(std::move(w)), ring_(os), to_(ring_, *this),
+        leased_(to_, *this, buffer_ring::single), accepts_(to_, os),
+        arriving_(to_, *this, stats_, o.receives) {}
   ~io_uring_engine() override {
-    arriving_.forget_all();
+    arriving_.close();
     leased_.close();
     shut_down();
   }

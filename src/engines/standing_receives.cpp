@@ -124,10 +124,11 @@ void standing_receives::forget(int fd) noexcept {
   *o = {};
 }
 
-void standing_receives::forget_all() noexcept {
+void standing_receives::close() noexcept {
   each([this](receiving& r) {
     if (r.fd >= 0) drop(r);
   });
+  leased_.close();
 }
 
 void standing_receives::begin_turn() noexcept {
@@ -198,7 +199,7 @@ bool standing_receives::submit(receiving& r) noexcept {
   sqe.opcode = IORING_OP_RECV;
   sqe.ioprio = ring_receive_multishot;
   sqe.flags |= IOSQE_BUFFER_SELECT;
-  sqe.buf_group = buffer_ring::group;
+  sqe.buf_group = buffer_ring::standing;
   r.stands = true;
   return true;
 }

@@ -23,9 +23,9 @@ namespace iolite {
 
 class standing_receives {
  public:
-  standing_receives(submitter& by, buffer_ring& leased, engine& on, engine_stats& counts,
+  standing_receives(submitter& by, engine& on, engine_stats& counts,
                     engine_options::receiving how) noexcept
-      : by_(by), leased_(leased), on_(on), counts_(counts), how_(how) {}
+      : by_(by), leased_(by, on, buffer_ring::standing), on_(on), counts_(counts), how_(how) {}
 
   // A receive, or one that waits for a descriptor. Nothing: it goes by itself, and is observed. Who
   // waits here comes out of next().
@@ -43,7 +43,7 @@ class standing_receives {
   void end_all() noexcept;
   // It is closed, and what has come is dropped.
   void forget(int fd) noexcept;
-  void forget_all() noexcept;
+  void close() noexcept;
 
   // --- those that go by themselves ---
   void begin_turn() noexcept;
@@ -101,7 +101,7 @@ class standing_receives {
   }
 
   submitter& by_;
-  buffer_ring& leased_;
+  buffer_ring leased_;
   engine& on_;
   engine_stats& counts_;
   engine_options::receiving how_;

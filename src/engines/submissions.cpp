@@ -25,7 +25,7 @@ void fill_receive(io_uring_sqe& sqe, const operation& op, bool lends) noexcept {
   if (op.picks_buffer) {
     sqe.addr = 0;
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = buffer_ring::group;
+    sqe.buf_group = buffer_ring::single;
   }
 }
 

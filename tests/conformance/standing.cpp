@@ -119,6 +119,34 @@ TEST_P(engine, what_came_before_it_was_asked_for_is_received_in_order) {
   run(body::check(pair));
 }
 
+// Both are filled into buffers of the same pool, and the kernel tells of them in no common order.
+TEST_P(engine, receives_that_stand_and_others_do_not_mix_their_messages) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> leased(stream& from, const std::string& expected) {
+      const auto got = co_await from.recv_lease();
+      EXPECT_TRUE(got && std::ranges::equal(got->bytes(), std::as_bytes(std::span(expected))));
+    }
+    static task<> check(iolite::engine& on) {
+      std::vector<half_pair> pairs;
+      for (int i = 0; i < 6; ++i) pairs.push_back(unix_half(on));
+      for (std::size_t i = 0; i < pairs.size(); i += 2)
+        EXPECT_TRUE(on.take_nothing_ahead(pairs[i].ours.native_handle()));
+      for (int round = 0; round < 50; ++round) {
+        scope s;
+        std::vector<std::string> texts;
+        for (std::size_t i = 0; i < pairs.size(); ++i)
+          texts.push_back("message " + std::to_string(round) + " of " + std::to_string(i));
+        for (std::size_t i = 0; i < pairs.size(); ++i) s.spawn(leased(pairs[i].ours, texts[i]));
+        co_await let_others_run();
+        for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].theirs.send_all(texts[i]);
+        co_await s.join();
+      }
+    }
+  };
+  run(body::check(on()));
+}
+
 TEST_P(engine, the_end_of_a_stream_comes_after_what_came_before_it) {
   if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
   struct body {

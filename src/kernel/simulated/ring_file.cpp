@@ -105,7 +105,8 @@ int ring_file::configure(unsigned operation, const void* argument, unsigned coun
   const unsigned flags = flags_of(reg);
   const bool known = flags == 0 || (flags == ring_buffers_incremental && has_incremental_);
   if (!known) return -EINVAL;
-  const buffers made{entries, reg.ring_entries, 0, flags != 0 ? ++numbers_ : 0};
+  const buffers made{entries, reg.ring_entries, 0, flags != 0 ? numbers_ + 1 : 0};
+  numbers_ += 2;
   return buffers_.emplace(reg.bgid, made).second ? 0 : -EEXIST;
 }
 

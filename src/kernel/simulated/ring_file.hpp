@@ -89,7 +89,12 @@ class ring_file final : public file {
     io_uring_buf* entries;
     std::uint32_t count;
     std::uint16_t head;
-    std::uint64_t line;  // where it is filled bit by bit, completions come in that order; else 0
+    // Where it is filled bit by bit, the completions of single receives come in that order, and
+    // those of multishot ones in a line of their own: a kernel posts the latter at once. Else 0.
+    std::uint64_t line;
+    [[nodiscard]] std::uint64_t line_of(bool multishot) const noexcept {
+      return line + (multishot ? 1 : 0);
+    }
   };
 
   [[nodiscard]] unsigned& word(unsigned offset) const noexcept;

@@ -163,7 +163,7 @@ int ring_file::receive_into_group(request& r, any_socket& s, unsigned& flags) {
   if (n > 0 || (n == 0 && group.line == 0 && world().random.below(2) == 0)) {
     flags = IORING_CQE_F_BUFFER | (unsigned{buffer.bid} << IORING_CQE_BUFFER_SHIFT);
     flags |= use_up(group, static_cast<std::uint32_t>(n));
-    if (group.line != 0) r.line = group.line, r.alone = false;
+    if (group.line != 0) r.line = group.line_of(is_multishot(r.asked)), r.alone = false;
   }
   if (n > 0 && is_multishot(r.asked) && has_room()) flags |= IORING_CQE_F_MORE;
   return static_cast<int>(n);
