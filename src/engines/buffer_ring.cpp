@@ -89,7 +89,7 @@ void buffer_ring::stock() noexcept {
 }
 
 std::byte* buffer_ring::taken(const io_uring_cqe& cqe) noexcept {
-  if (cqe.res == -ENOBUFS) wanted_ = std::min<unsigned>(2 * wanted_, buffer_pool::buffers);
+  if (cqe.res == -ENOBUFS) wanted_ = std::min(2 * wanted_, most_);
   if ((cqe.flags & IORING_CQE_F_BUFFER) == 0) return nullptr;
   const std::size_t id = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
   IOLITE_ASSERT(id < parts_.size() && parts_[id].lent, "the kernel fills a buffer it was lent");

@@ -20,7 +20,8 @@ class buffer_ring {
   static constexpr std::uint16_t standing = 1;
 
   buffer_ring(submitter& by, engine& on, std::uint16_t group) noexcept
-      : by_(by), on_(on), group_(group) {}
+      : by_(by), on_(on), group_(group),
+        most_(group == standing ? buffer_pool::buffers / 4 : buffer_pool::buffers) {}
   buffer_ring(const buffer_ring&) = delete;
   buffer_ring& operator=(const buffer_ring&) = delete;
 
@@ -47,6 +48,7 @@ class buffer_ring {
   submitter& by_;
   engine& on_;
   const std::uint16_t group_;
+  const unsigned most_;  // what is lent to one group, the other cannot have
   io_uring_buf* entries_ = nullptr;
   std::array<part, buffer_pool::buffers> parts_{};
   std::uint16_t tail_ = 0;

@@ -20,6 +20,7 @@ constexpr std::uint8_t often = 4;  // receives that had to wait
 constexpr std::uint8_t by_itself = 255;
 constexpr std::uint16_t term = 256;  // messages
 constexpr std::uint32_t much = 64 * 1024;  // bytes that nobody asks for
+constexpr std::uint32_t many = buffer_pool::buffers / 4;  // parts, of all that stand
 constexpr std::uint32_t large = 4096;  // bytes: not to be copied
 
 }  // namespace
@@ -94,7 +95,16 @@ operation* standing_receives::next() noexcept {
     }
     if (r.asks && (!r.stands || r.has_come())) return std::exchange(r.asks, nullptr);
   }
+  if (unread_parts_ > many) end_unasked();
   return nullptr;
+}
+
+void standing_receives::end_unasked() noexcept {
+  each([this](receiving& r) {
+    if (!r.stands || r.asks || r.fd < 0) return;
+    r.left = 0;
+    r.end(by_, tag(r));
+  });
 }
 
 bool standing_receives::stop(int fd) noexcept {
@@ -224,6 +234,7 @@ void standing_receives::add(receiving& r, const std::byte* at, std::uint32_t byt
   (r.first != 0 ? parts_[r.last].next : r.first) = place;
   r.last = place;
   r.unread += bytes;
+  ++unread_parts_;
   ++counts_.standing_receives;
   if (r.left > 0) --r.left;
 }
@@ -259,6 +270,7 @@ void standing_receives::take_off(receiving& r) noexcept {
   on_.buffers()->give(on_.buffers()->memory() + parts_[place].at);
   r.first = std::exchange(parts_[place].next, free_part_);
   r.skipped = 0;
+  --unread_parts_;
   free_part_ = place;
 }
 

@@ -6,7 +6,9 @@
 // for each connection: after some in a row that had to wait one stands for so many messages, then
 // they go by themselves and are observed once more.
 //
-// What comes between two asks stays here, in its buffers. It is never much: then it is ended.
+// What comes between two asks stays here, in its buffers. It is never much: a receive of which much
+// is unread is ended, and all that nobody asks are where many parts are, each of which may keep a
+// buffer from the others.
 #pragma once
 #include "engines/buffer_ring.hpp"
 #include "engines/slot_table.hpp"
@@ -94,6 +96,7 @@ class standing_receives {
   int take(receiving& r, operation& op) noexcept;
   void take_off(receiving& r) noexcept;
   void drop(receiving& r) noexcept;
+  void end_unasked() noexcept;
   void recycle(receiving& r) noexcept;
   template <class Visit>
   void each(Visit visit) noexcept {
@@ -108,7 +111,7 @@ class standing_receives {
   std::array<slot_table<observed>, 2> observed_;  // of ordinary descriptors, and of direct ones
   slot_table<receiving> records_;  // the first is not used
   std::vector<part> parts_;  // likewise
-  std::uint32_t free_part_ = 0;
+  std::uint32_t free_part_ = 0, unread_parts_ = 0;
   std::uint16_t used_ = 1, free_ = 0, news_ = 0, last_news_ = 0;
   std::uint8_t turn_ = 0;
   bool known_ = true;  // to this kernel

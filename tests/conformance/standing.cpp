@@ -229,6 +229,77 @@ TEST_P(engine, what_came_before_it_was_asked_for_is_readiness) {
   run(body::check(pair));
 }
 
+// However little each of them has sent: others would find no buffer.
+TEST_P(engine, peers_that_nobody_listens_to_leave_buffers_for_the_others) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> check(iolite::engine& on) {
+      std::vector<half_pair> silent;
+      for (int i = 0; i < 300; ++i) {
+        silent.push_back(unix_half(on));
+        silent.back().theirs.send_all("first");
+        EXPECT_EQ((co_await receive(silent.back().ours)).value_or("?"), "first");
+      }
+      half_pair busy = unix_half(on);
+      const std::string message = pattern(64 * 1024);
+      for (const half_pair& one : silent) {
+        one.theirs.send_all("nobody asks for this");
+        other_thread writer([&] { busy.theirs.send_all(message); });
+        std::size_t got = 0;
+        while (got < message.size()) {
+          const auto part = co_await (busy.ours.recv_lease() | within(5s));
+          EXPECT_TRUE(part && !part->empty()) << (part ? "the end" : part.error().message());
+          if (!part || part->empty()) break;
+          got += part->bytes().size();
+        }
+        writer.join();
+        if (got < message.size()) co_return;
+      }
+      for (half_pair& one : silent)
+        EXPECT_EQ((co_await receive(one.ours)).value_or("?"), "nobody asks for this");
+    }
+  };
+  run(body::check(on()));
+}
+
+// Whoever is told that there is no buffer: once there are some, all go on.
+TEST_P(engine, receives_that_stood_go_on_when_buffers_come_back) {
+  if (!stand_at_once(on())) GTEST_SKIP() << "its receives do not stand";
+  struct body {
+    static task<> leased(stream& from, outcome& out) {
+      const auto got = co_await (from.recv_lease() | within(5s));
+      out.set(got ? std::error_code() : got.error());
+    }
+    static task<std::vector<lease>> all_buffers(half_pair& pair) {
+      const std::string message = pattern(32 * 1024);
+      std::vector<lease> kept;
+      for (;;) {
+        pair.theirs.send_all(message);
+        auto got = co_await (pair.ours.recv_lease() | within(1ms));
+        if (!got) co_return kept;
+        kept.push_back(std::move(*got));
+      }
+    }
+    static task<> check(iolite::engine& on) {
+      std::vector<half_pair> pairs;
+      std::vector<outcome> outcomes(12);
+      for (std::size_t i = 0; i < outcomes.size(); ++i) pairs.push_back(unix_half(on));
+      half_pair greedy = unix_half(on);
+      scope s;
+      for (std::size_t i = 0; i < pairs.size(); ++i) s.spawn(leased(pairs[i].ours, outcomes[i]));
+      co_await let_others_run();
+      std::vector<lease> kept = co_await all_buffers(greedy);
+      EXPECT_GT(kept.size(), buffer_pool::buffers / 2);
+      for (const half_pair& p : pairs) p.theirs.send_all("message");
+      for (int i = 0; i < 20; ++i) co_await iolite::sleep(1us);
+      kept.clear();
+      co_await s.join();
+      for (const outcome& o : outcomes) EXPECT_EQ(o.code, std::error_code());
+    }
+  };
+  run(body::check(on()));
+}
+
 // As much as its peer may send without being received.
 std::size_t send_until_full(const raw_socket& to, std::string_view all) {
   std::size_t sent = 0;
