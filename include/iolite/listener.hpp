@@ -41,8 +41,9 @@ class listener {
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
-  // The descriptor, now the caller's to close. Connections that have come before they were asked
-  // for (io_uring, right after the last accept) end.
+  // The descriptor, now the caller's to close. -EBUSY: connections have left its queue already
+  // (io_uring, right after the last accept): accept them, which does not wait, then try again; the
+  // listener stays as it is.
   [[nodiscard]] int release() noexcept;
   // The address with the real port.
   [[nodiscard]] endpoint local() const noexcept;

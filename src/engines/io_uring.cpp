@@ -1,10 +1,8 @@
 // io_uring(7): R. Stevens' fifth model, asynchronous I/O. The kernel does both phases.
 //
 // The idea: an operation's address is the user_data of its submission; one io_uring_enter(2) a turn
-// hands over what was started and brings what is done. Receives are single-shot, submitted after
-// the coroutine has asked, a part of them each turn: by then the next request has often arrived, so
-// that no poll is armed inside the kernel, see held_back.hpp. An accept stands for its listener:
-// see standing_accepts.hpp.
+// hands over what was started and brings what is done. Receives go a little after they were asked
+// for, see held_back.hpp; those that have to wait stand, as accepts do: see standing_receives.hpp.
 //
 // Tags: user_data is the address (47 bits) and, above it, the operation's start number, so that
 // neither a late completion nor a late cancel can mean a later start at the same address.
@@ -123,7 +121,9 @@ class io_uring_engine final : public engine, private submitter::owner {
     to_.submit();
   }
 
-  bool do_take_nothing_ahead(int fd) noexcept override { return !arriving_.stop(fd); }
+  bool do_take_nothing_ahead(int fd) noexcept override {
+    return !accepts_.stop(fd) && !arriving_.stop(fd);
+  }
 
   // --- direct descriptors ---
 

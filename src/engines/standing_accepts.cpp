@@ -69,11 +69,18 @@ void standing_accepts::end_all() noexcept {
   });
 }
 
+bool standing_accepts::stop(int fd) noexcept {
+  listening* const l = find(fd);
+  if (!l) return false;
+  l->one_by_one = true;
+  end_now(by_, [this, l] { return l->stands && (by_.ask_to_end(tag(*l)), true); });
+  return l->has_come();
+}
+
 void standing_accepts::forget(int fd) noexcept {
+  stop(fd);  // while the kernel has it, the socket would stay open
   listening* const l = find(fd);
   if (!l) return;
-  // While the kernel has it, the socket would stay open.
-  end_now(by_, [this, l] { return l->stands && (by_.ask_to_end(tag(*l)), true); });
   while (l->first != l->last) os_.close(take(*l));
   *l = {};
 }
@@ -91,7 +98,7 @@ standing_accepts::listening* standing_accepts::find_or_make(int fd) noexcept {
   if (!l) return nullptr;
   l->fd = fd;
   if (l->stands || l->has_come()) return l;
-  if (!known_) return nullptr;
+  if (!known_ || l->one_by_one) return nullptr;
   if (l->asked < often) return ++l->asked, nullptr;
   if (!l->came) l->came.reset(new (std::nothrow) int[room]);
   return l->came ? l : nullptr;

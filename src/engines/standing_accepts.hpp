@@ -34,6 +34,9 @@ class standing_accepts {
   // Before the loop sleeps: those that nobody asks.
   void end_unasked() noexcept;
   void end_all() noexcept;
+  // What comes to `fd` from now on stays in its queue until it is asked for. True: something has
+  // come already.
+  bool stop(int fd) noexcept;
   // Its listener is closed, and so are the connections that have come.
   void forget(int fd) noexcept;
 
@@ -42,6 +45,7 @@ class standing_accepts {
   struct listening : standing {
     int fd = -1;  // -1: unused
     int asked = 0;  // since it last ended for want of interest
+    bool one_by_one = false;  // from now on
     int failed = 0;  // what it ended with, to be told to the next that asks
     unsigned first = 0, last = 0;  // of those that have come, modulo room
     std::unique_ptr<int[]> came;

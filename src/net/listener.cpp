@@ -155,8 +155,10 @@ void listener::close() noexcept {
 
 int listener::release() noexcept {
   IOLITE_ASSERT(!accepting_, "a listener is released only while nothing is pending on it");
+  if (fd_ < 0) return -1;
+  if (!engine_->take_nothing_ahead(fd_)) return -EBUSY;
   owns_path_ = false;
-  if (fd_ >= 0) engine_->forget(fd_);
+  engine_->forget(fd_);
   return std::exchange(fd_, -1);
 }
 

@@ -274,5 +274,38 @@ TEST_P(engine, an_adopted_listener_accepts) {
   EXPECT_EQ(run(accept_and_receive(l)).value_or("error"), "hello");
 }
 
+// Whoever has come is accepted here or waits for the next owner, and is lost on no engine.
+TEST_P(engine, a_released_listener_loses_nobody) {
+  struct body {
+    static task<> accept_one(listener& l) {
+      const auto peer = co_await l.accept();
+      EXPECT_TRUE(peer);
+    }
+    // Eight one by one; then one is waited for, and five come.
+    static task<> accept_some(listener& l, std::vector<raw_socket>& clients) {
+      for (int i = 0; i < 8; ++i) {
+        clients.push_back(raw_socket::connect(l.local()));
+        co_await accept_one(l);
+      }
+      scope s;
+      s.spawn(accept_one(l));
+      co_await let_others_run();
+      for (int i = 0; i < 5; ++i) clients.push_back(raw_socket::connect(l.local()));
+      co_await s.join();
+    }
+  };
+  auto l = listener::open(on(), endpoint::parse("127.0.0.1:0").value());
+  ASSERT_TRUE(l);
+  std::vector<raw_socket> clients;
+  run(body::accept_some(*l, clients));
+  int left = 4;
+  int fd = 0;
+  for (; (fd = l->release()) == -EBUSY; --left) run(body::accept_one(*l));
+  ASSERT_GE(fd, 0);
+  EXPECT_FALSE(l->is_open());
+  listener next = listener::adopt(on(), fd);
+  for (; left > 0; --left) run(body::accept_one(next));
+}
+
 }  // namespace
 }  // namespace iolite_test
