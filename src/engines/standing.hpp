@@ -17,17 +17,19 @@ struct standing {
     ending = true;
     by.ask_to_end(tag);
   }
+  // Its last completion has come.
+  void end_now(submitter& by, std::uint64_t tag) noexcept {
+    constexpr timespec soon{0, 10'000'000};
+    end(by, tag);
+    while (stands) {
+      by.enter_and_set_aside(&soon);
+      if (stands) by.ask_to_end(tag);  // it was just being done
+    }
+  }
   // A completion of it has come.
   void note(const io_uring_cqe& cqe) noexcept {
     if ((cqe.flags & IORING_CQE_F_MORE) == 0) stands = ending = false;
   }
 };
-
-// Ends what stands, one or many: `ask` asks all that still do to end, and says whether any did.
-template <class Ask>
-void end_now(submitter& by, Ask ask) noexcept {
-  constexpr timespec soon{0, 10'000'000};
-  while (ask()) by.enter_and_set_aside(&soon);
-}
 
 }  // namespace iolite

@@ -61,19 +61,15 @@ void standing_accepts::end_unasked() noexcept {
 }
 
 void standing_accepts::end_all() noexcept {
-  end_now(by_, [this] {
-    bool any = false;
-    for (listening& l : used())
-      if (l.stands) any = true, by_.ask_to_end(tag(l));
-    return any;
-  });
+  for (listening& l : used()) l.end(by_, tag(l));  // all by one call
+  for (listening& l : used()) l.end_now(by_, tag(l));
 }
 
 bool standing_accepts::stop(int fd) noexcept {
   listening* const l = find(fd);
   if (!l) return false;
   l->one_by_one = true;
-  end_now(by_, [this, l] { return l->stands && (by_.ask_to_end(tag(*l)), true); });
+  l->end_now(by_, tag(*l));
   return l->has_come();
 }
 

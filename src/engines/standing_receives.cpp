@@ -113,18 +113,13 @@ bool standing_receives::stop(int fd) noexcept {
   receiving* const r = find(fd);
   if (!r) return false;
   r->left = 0;
-  end_now(by_, [this, r] { return r->stands && (by_.ask_to_end(tag(*r)), true); });
+  r->end_now(by_, tag(*r));
   return r->has_come();
 }
 
 void standing_receives::end_all() noexcept {
-  end_now(by_, [this] {
-    bool any = false;
-    each([&](receiving& r) {
-      if (r.stands) any = true, by_.ask_to_end(tag(r));
-    });
-    return any;
-  });
+  each([this](receiving& r) { r.end(by_, tag(r)); });  // all by one call
+  each([this](receiving& r) { r.end_now(by_, tag(r)); });
 }
 
 void standing_receives::forget(int fd) noexcept {
