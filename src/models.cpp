@@ -72,7 +72,8 @@ bool receives_stand(kernel& os) {
   return test_engine(os, "io_uring", ring).ok && ring.it->stats().standing_receives > 0;
 }
 
-made_engine make_tested_ring(kernel& os, engine_options o) {
+made_engine make_tested_ring(kernel& os, const engine_options& wanted) {
+  engine_options o = wanted;
   static std::atomic<bool> works = false;  // on the real kernel, once it has been seen
   const bool real = &os == &kernel::real();
   if (real && !may_stand) o.receives = engine_options::receiving::each;
@@ -105,8 +106,7 @@ constexpr std::array engines = {
                    return p.it ? make_posix_aio(os, std::move(p.it))
                                : made_engine{nullptr, p.error};
                  }},
-    engine_entry{"io_uring", "completion",
-                 [](kernel& os, const engine_options& o) { return make_tested_ring(os, o); }},
+    engine_entry{"io_uring", "completion", make_tested_ring},
 };
 
 constexpr std::array placements = {placement::shared, placement::thread, placement::process,
@@ -173,7 +173,7 @@ const known_engine& what_is_known(const engine_entry& e) {
     k.found = ask(e);
     if (!k.found.ok) return;
     k.features = features_of(kernel::real(), e.name);
-    if (e.name != "io_uring") return;
+    if (e.make != make_tested_ring) return;
     may_stand = receives_stand(kernel::real());
     if (may_stand) k.features.emplace_back("multishot-receive");
     if (test_direct_descriptors(kernel::real()).ok) {

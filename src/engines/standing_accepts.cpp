@@ -74,9 +74,9 @@ bool standing_accepts::stop(int fd) noexcept {
 }
 
 void standing_accepts::forget(int fd) noexcept {
-  stop(fd);  // while the kernel has it, the socket would stay open
   listening* const l = find(fd);
   if (!l) return;
+  l->end_now(by_, tag(*l));  // while the kernel has it, the socket would stay open
   while (l->first != l->last) os_.close(take(*l));
   *l = {};
 }
