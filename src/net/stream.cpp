@@ -91,7 +91,7 @@ void stream::heed_reset(operation& op) noexcept {
     cut_ = op.kind == op_kind::send;
   } else if (op.kind == op_kind::recv && op.outcome >= 0 &&
              (op.all ? op.moved < op.size : op.outcome == 0 && op.size > 0)) {
-    if (cut_.exchange(false)) op.outcome = -ECONNRESET;
+    if (cut_.load(std::memory_order_relaxed) && cut_.exchange(false)) op.outcome = -ECONNRESET;
   }
 }
 
@@ -289,7 +289,9 @@ void stream::take(stream& other) noexcept {
   tcp_ = other.tcp_;
   idle_ms_ = other.idle_ms_;
   owner_ = std::exchange(other.owner_, nullptr);
-  cut_ = other.cut_.exchange(false);
+  // Nothing is pending: no other thread sees either of them.
+  cut_.store(other.cut_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  other.cut_.store(false, std::memory_order_relaxed);
 }
 
 // --- addresses and options ---
