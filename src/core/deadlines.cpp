@@ -35,7 +35,7 @@ void deadlines::put(operation& op, std::uint64_t at) noexcept {
   op.place = static_cast<std::uint16_t>(1 + number);
   if (!in_use(number)) std::construct_at(&list_of(number));
   list_of(number).push(op);
-  used_[number / 64] |= std::uint64_t{1} << (number % 64);
+  use(number);
 }
 
 void deadlines::remove(operation& op) noexcept {
@@ -49,14 +49,15 @@ void deadlines::remove(operation& op) noexcept {
 
 // The front of a list that is in use, and is not any more.
 operation* deadlines::leave(unsigned number) noexcept {
-  used_[number / 64] &= ~(std::uint64_t{1} << (number % 64));
+  std::uint64_t& word = used_[number / 64];
+  word &= ~(std::uint64_t{1} << (number % 64));
+  if (word == 0) words_ &= ~(std::uint64_t{1} << (number / 64));
   return list_of(number).front();
 }
 
 deadlines::place deadlines::first_in_use() const noexcept {
-  unsigned word = 0;
-  while (word < used_.size() && used_[word] == 0) ++word;
-  if (word == used_.size()) return {levels, 0};
+  if (words_ == 0) return {levels, 0};
+  const auto word = static_cast<unsigned>(std::countr_zero(words_));
   const unsigned number = word * 64 + static_cast<unsigned>(std::countr_zero(used_[word]));
   unsigned level = 0;
   while (number >= first[level + 1]) ++level;

@@ -43,6 +43,7 @@ class deadlines {
   static constexpr unsigned lanes_max = 4;
   static constexpr std::array<unsigned, 7> first{0, 64, 1088, 1344, 1600, 1856, 2880};
   static constexpr unsigned lists = first[levels];
+  static_assert(lists % 64 == 0 && lists / 64 <= 64, "two levels of words find the first in use");
 
   using list = operation_list<&operation::timer_next, &operation::timer_prev>;
   struct place {
@@ -61,11 +62,16 @@ class deadlines {
   [[nodiscard]] bool in_use(unsigned number) const noexcept {
     return (used_[number / 64] >> (number % 64) & 1) != 0;
   }
+  void use(unsigned number) noexcept {
+    used_[number / 64] |= std::uint64_t{1} << (number % 64);
+    words_ |= std::uint64_t{1} << (number / 64);
+  }
   [[nodiscard]] list& list_of(unsigned number) noexcept {
     return reinterpret_cast<list*>(wheel_.data())[number];
   }
 
   std::array<std::uint64_t, lists / 64> used_{};  // a bit a list
+  std::uint64_t words_ = 0;  // a bit for each of those words that is not zero
   // The lists; only those in use exist. A thread with its own engine pays for no more.
   alignas(list) std::array<std::byte, lists * sizeof(list)> wheel_;
   std::uint64_t current_ = 0;  // tick up to which everything has been taken out
