@@ -4,14 +4,12 @@
 #include "availability.hpp"
 #include "backends.hpp"
 #include "engines/wake.hpp"
-#include "kernel/thread.hpp"
 #include "registry.hpp"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <mutex>
 
 namespace iolite {
@@ -140,23 +138,11 @@ placement usual_placement(std::string_view engine) noexcept {
   return engine == "blocking" ? placement::thread : placement::shared;
 }
 
+// On this thread, whichever it is: a process that has once had a second one pays for it in each of
+// glibc's system calls.
 availability ask(const engine_entry& e) {
   kernel& os = kernel::real();
-  const auto test = [&] { return test_engine(os, e.name, e.make(os, {})); };
-  if (e.make != over<make_signal>) return test();
-  // It changes the signal mask of its thread. The others stay here: a process that has once had a
-  // second thread pays for it in each of glibc's system calls.
-  availability found;
-  std::exception_ptr thrown;
-  os_thread(os, [&] {
-    try {
-      found = test();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-  }).join();
-  if (thrown) std::rethrow_exception(thrown);
-  return found;
+  return test_engine(os, e.name, e.make(os, {}));
 }
 
 // Asked once a process: a probe makes rings, and a kernel takes its time to unmake them.
