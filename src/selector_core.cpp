@@ -198,8 +198,9 @@ int selector_core::ask(clock::duration timeout) noexcept {
     if (w->reported == turn_) continue;
     enqueue(e.token.fd);
     // Where the list is ours, the poller's last word was poll(2)'s. A list in the kernel outlives
-    // descriptors: a duplicate, in a child for one, keeps the file and its entry alive.
-    if (traits_.candidates || traits_.edge) continue;
+    // descriptors: a duplicate, in a child for one, keeps the file and its entry alive. A signal
+    // tells what was.
+    if (traits_.candidates || traits_.edge || traits_.edge_only) continue;
     w->ready = e.ready;
     w->decided = turn_;
   }

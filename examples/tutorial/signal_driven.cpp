@@ -2,11 +2,11 @@
 //
 // Phase 1, waiting for the data: nobody asks. Each socket has O_ASYNC, so the kernel sends a signal
 // with the descriptor's number when something happens to it; the thread takes the signals one by
-// one with sigtimedwait(2) and sleeps there while there is none. A signal only says that something
-// was, so poll(2) looks what it is, without waiting. Phase 2, copying: recv(2), by ourselves.
+// one with sigtimedwait(2) and sleeps there while there is none. Phase 2, copying: recv(2), by
+// ourselves, and it may find nothing: a signal says what has happened, not what is.
 //
 // Start it with `--every 1` and try it with `nc 127.0.0.1 7000`: a line costs one sigtimedwait that
-// takes its signal, one that finds no more of them, a poll, a recv and a send.
+// takes its signal, one that finds no more of them, a recv and a send.
 #include "support/counted_echo.hpp"
 #include "support/options.hpp"
 

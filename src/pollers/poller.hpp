@@ -37,8 +37,8 @@ struct poller_traits {
   bool oneshot = false;  // interest::oneshot is understood
   bool files = false;  // regular files can be watched (and are always ready)
   bool candidates = false;  // events are guesses ("try this one"), not answers
-  bool edge_only = false;  // reports changes, never a state: look with poll(2) after registering.
-      // Wake it by a pipe: eventfd(2) is silent there but for a slow look
+  bool edge_only = false;  // reports changes, never a state, and what was so when they came: look
+      // with poll(2) after registering. Wake it by a pipe: eventfd(2) is silent but for a slow look
   int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
 

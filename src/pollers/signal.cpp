@@ -1,8 +1,9 @@
 // Signal-driven I/O: fcntl(2) F_SETOWN_EX, F_SETSIG and O_ASYNC; sigtimedwait(2).
 //
-// The idea: the real-time signals queued for this thread say which descriptors changed, poll(2) on
-// those few says what they are. Where signals may be missing (the queue overflowed and SIGIO came
-// instead, another poller of this thread took them, the thread has changed) all are looked at.
+// The idea: the real-time signals queued for this thread say which descriptors changed, and how
+// (si_band). That was so when they were sent: their owner tries. Where signals may be missing (the
+// queue overflowed and SIGIO came instead, another poller of this thread took them, the thread has
+// changed) all are looked at with poll(2).
 //
 // Signals go to one thread and wait there, blocked, from its first wait() until the poller goes.
 // Descriptors that send none (eventfd(2), timerfd_create(2)) are looked at every 20 ms. Two threads
@@ -45,8 +46,8 @@ class signal_poller final : public poller {
     if (before == interest::none) {
       if (const int r = check_open(os_, t.fd); r < 0) return r;
     }
-    if (!make_room(look_, watched_.size() + 1 + batch_max)) return -ENOMEM;
-    if (const int r = update_with_room(watched_, t, before, after, events_, deaf_); r < 0) return r;
+    if (!make_room(events_, watched_.size() + 1 + batch_max)) return -ENOMEM;
+    if (const int r = update_with_room(watched_, t, before, after, look_, deaf_); r < 0) return r;
     if (after == interest::none) {
       std::erase(deaf_, t.fd);
       disarm(os_, t.fd);
@@ -85,12 +86,11 @@ class signal_poller final : public poller {
   bool look_at_all_ = false;
   watch_list watched_;
   std::vector<int> deaf_;  // send no signals
-  std::vector<pollfd> look_;  // changed, and so to be looked at
+  std::vector<pollfd> look_;  // the deaf ones
 };
 
 int signal_poller::wait(clock::duration timeout) noexcept {
   events_.clear();
-  look_.clear();
   signal_thread& here = this_signal_thread();
   if (owner_ != here.id || disarmed_ != here.disarmed) {
     if (const int r = take_over(); r < 0) return r;
@@ -100,9 +100,9 @@ int signal_poller::wait(clock::duration timeout) noexcept {
     taken_ = here.taken;
     if (const int r = look(watched_.fds()); r != 0) return r;
   }
+  look_.clear();
   for (const int fd : deaf_) look_.push_back({fd, watched_[watched_.find(fd)].events, 0});
   if (const int r = look(look_); r != 0) return r;
-  look_.clear();
 
   const bool sliced = !deaf_.empty() && timeout > slice;
   timespec t = to_timespec(sliced ? slice : timeout);
@@ -110,14 +110,16 @@ int signal_poller::wait(clock::duration timeout) noexcept {
   int n = os_.sigtimedwait(&set_, &info, timeout == for_ever && !sliced ? nullptr : &t);
   if (n < 0) return n != -EAGAIN ? n : sliced ? -EINTR : 0;
   t = {};
-  for (std::size_t i = 0; n > 0 && i < batch_max; ++i) {
+  for (std::size_t i = 1; n > 0; ++i) {
     take(info);
-    n = i + 1 < batch_max ? os_.sigtimedwait(&set_, &info, &t) : 0;
+    n = i < batch_max ? os_.sigtimedwait(&set_, &info, &t) : 0;
   }
   taken_ = here.taken;
-  const bool all = std::exchange(look_at_all_, false) || shared_;
-  const int r = look(all ? watched_.fds() : std::span(look_));
-  return r == 0 ? -EINTR : r;
+  if (std::exchange(look_at_all_, false) || shared_) {
+    events_.clear();
+    if (const int r = look(watched_.fds()); r < 0) return r;
+  }
+  return events_.empty() ? -EINTR : static_cast<int>(events_.size());
 }
 
 // SIGIO: the queue overflowed (RLIMIT_SIGPENDING). A code <= 0: sent by a program, not by a file.
@@ -129,8 +131,9 @@ void signal_poller::take(const siginfo_t& info) noexcept {
   }
   const std::size_t at = watched_.find(info.si_fd);
   if (at == watch_list::nowhere) return;  // removed since, or another poller's: it sees our count
-  const pollfd p{info.si_fd, watched_[at].events, 0};
-  if (std::ranges::find(look_, p.fd, &pollfd::fd) == look_.end()) look_.push_back(p);
+  const auto asked = static_cast<unsigned>(watched_[at].events) | POLLERR | POLLHUP;
+  const poll_event e = from_poll(watched_.token(at), static_cast<unsigned>(info.si_band) & asked);
+  if (e.ready != interest::none) events_.push_back(e);
 }
 
 // What is ready among `at` becomes events_: their count or -errno.
