@@ -161,13 +161,14 @@ class readiness_engine final : public engine {
   }
 
   static constexpr std::uint8_t looks_max = 4;
-  static constexpr std::size_t at_once = 32;
+  static constexpr std::size_t at_once_max = 32;
 
-  // A large batch is taken in pieces: answers go out while the next requests come in, and what was
-  // received is still in the cache when it is answered.
+  // A batch is taken in pieces, a quarter of it each: answers go out while the next requests come
+  // in, and what was received is still in the cache when it is answered.
   void do_wait(clock::time_point until) noexcept override {
     if (handled_ == poller_->events().size()) ask(until);
-    const std::size_t end = std::min(poller_->events().size(), handled_ + at_once);
+    const std::size_t found = poller_->events().size();
+    const std::size_t end = std::min(found, handled_ + std::clamp(found / 4, 1uz, at_once_max));
     while (handled_ < end) {
       const poll_event e = poller_->events()[handled_++];  // a copy: see poller::wait()
       handle(e);
@@ -175,10 +176,10 @@ class readiness_engine final : public engine {
   }
 
   void ask(clock::time_point until) noexcept {
-    clock::duration timeout = for_ever;
-    if (until == clock::time_point::min()) timeout = clock::duration::zero();
-    else if (until != never) timeout = std::max(until - now(), clock::duration::zero());
-    if (!doubted_.empty()) timeout = std::min(timeout, look_again());
+    const bool timed = until != never && until != clock::time_point::min();
+    const clock::time_point t = timed || !doubted_.empty() ? now() : until;
+    clock::duration timeout = until == never ? for_ever : std::max(until, t) - t;
+    if (!doubted_.empty()) timeout = std::min(timeout, look_again(t));
     const int n = poller_->wait(timeout);
     handled_ = n > 0 ? 0 : poller_->events().size();
     // A facility of signals is not told of what this process does to its own descriptors, as
@@ -202,9 +203,9 @@ class readiness_engine final : public engine {
   }
 
   // Looks again at those that have waited since the last time. How long the wait may be.
-  clock::duration look_again() noexcept {
+  clock::duration look_again(clock::time_point t) noexcept {
     bool found = false;
-    const clock::duration next = doubted_.look(now(), [&](int fd) {
+    const clock::duration next = doubted_.look(t, [&](int fd) {
       slot& s = at(fd);
       s.doubted = (s.reader || s.writer) && (s.looks < looks_max || is_told_of_no_room(s));
       if (!s.doubted) return true;
