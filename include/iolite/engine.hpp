@@ -130,7 +130,8 @@ class engine {
   void shut_down() noexcept;
 
   engine_stats stats_;
-  // How many operations may end inline in a row before the others get a turn.
+  // How many operations may end inline in a row before the others get a turn; accepts are counted
+  // by themselves.
   int inline_budget_ = 32;
 
  private:
@@ -156,6 +157,7 @@ class engine {
   void check_owner() noexcept;
   void claim() noexcept;
   void resume_ready() noexcept;
+  void new_budget() noexcept;
   void start_continuing() noexcept;
   void take_posted() noexcept;
   void expire() noexcept;
@@ -181,6 +183,7 @@ class engine {
   operation_queue continuing_;  // part done, out of budget: start again next turn
   int tasks_ = 0;
   int inline_left_ = 0;
+  int accepts_left_ = 0;
   std::uint16_t tag_ = 0;
   bool running_ = false;
 

@@ -20,6 +20,10 @@ namespace {
 
 constexpr int dead_connections_max = 32;  // passed over before the clock is asked
 
+// That end inline in a row. An accept is quick, and where a turn looks at all descriptors many had
+// better be taken in each.
+constexpr int accepts_max = 32;
+
 // accept(2), "Error handling": what was wrong with a connection that is gone by now, not with us.
 bool is_transient_accept_error(int error) noexcept {
   switch (-error) {
@@ -107,8 +111,9 @@ engine::started engine::start(operation& op) noexcept {
   }
   deadlines_->remove(op);
   op.state = op_state::done;
-  if (inline_left_ > 0 || !op.waiter) {  // without a waiter: a plain call, from outside a coroutine
-    --inline_left_;
+  int& left = op.kind == op_kind::accept ? accepts_left_ : inline_left_;
+  if (left > 0 || !op.waiter) {  // without a waiter: a plain call, from outside a coroutine
+    --left;
     ++stats_.inline_completions;
     return started::done;
   }
@@ -233,7 +238,7 @@ void engine::run() noexcept {
   check_owner();
   const running_here here(*this);
   running_ = true;
-  inline_left_ = inline_budget_;
+  new_budget();
   while (tasks_ > 0) turn();
   do_flush();
   running_ = false;
@@ -287,11 +292,16 @@ bool engine::spin(clock::time_point until) noexcept {
   return busy() || woken();
 }
 
+void engine::new_budget() noexcept {
+  inline_left_ = inline_budget_;
+  accepts_left_ = accepts_max;
+}
+
 void engine::resume_ready() noexcept {
   operation* op = std::exchange(ready_, {}).front();
   while (op) {
     operation* const next = op->next;
-    inline_left_ = inline_budget_;
+    new_budget();
     // Of many its frame is in no cache any more: it comes while this one runs.
     if (next) __builtin_prefetch(next->waiter.address(), 1);
     op->waiter.resume();
