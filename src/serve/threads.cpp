@@ -235,7 +235,11 @@ server::outcome server::serve_queue() {
     }
   };
   const emptied when_the_workers_have_ended{os_, queue};  // they may have been cut off
-  joined_threads threads(os_, [&] { queue.close(); }, [this] { latch_->request(); });
+  const auto end_workers = [&] {
+    stopping_ = true;  // without memory a worker is not told by the queue
+    queue.close();
+  };
+  joined_threads threads(os_, end_workers, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
     auto worker = make_plain_blocking(os_);
     if (!worker) return std::unexpected(worker.error());
