@@ -133,6 +133,8 @@ class engine {
   // How many operations may end inline in a row before the others get a turn; accepts are counted
   // by themselves.
   int inline_budget_ = 32;
+  // What a wait has found is not handled whole yet: no deadline is over before it is.
+  bool found_more_ = false;
 
  private:
   friend class scope;

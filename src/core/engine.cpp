@@ -256,7 +256,7 @@ void engine::turn() noexcept {
   else if (spin_) wait(deadlines_->next());
   else ask(deadlines_->next());
   // After the look: whatever its deadline, an operation takes what is there.
-  if (!deadlines_->empty()) expire();
+  if (!deadlines_->empty() && !found_more_) expire();
 }
 
 void engine::ask(clock::time_point until) noexcept {

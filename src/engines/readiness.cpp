@@ -170,9 +170,9 @@ class readiness_engine final : public engine {
     const std::size_t found = poller_->events().size();
     const std::size_t end = std::min(found, handled_ + std::clamp(found / 4, 1uz, at_once_max));
     while (handled_ < end) {
-      const poll_event e = poller_->events()[handled_++];  // a copy: see poller::wait()
-      handle(e);
+      handle(poll_event(poller_->events()[handled_++]));  // a copy: see poller::wait()
     }
+    found_more_ = end < found;
   }
 
   void ask(clock::time_point until) noexcept {
