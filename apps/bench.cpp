@@ -15,6 +15,7 @@ namespace iolite::app {
 
 namespace {
 
+constexpr std::uint64_t requests_max = 1'000'000'000'000'000;
 constexpr std::size_t batch_bytes_max = std::size_t{256} * 1024 * 1024;
 
 struct bench_arguments {
@@ -28,12 +29,13 @@ std::string as_text(const bench_arguments& a, const load_result& r) {
   return fmt::format(
       "{} connection{} to {}, {} bytes, depth {}\n"
       "requests   {} in {:.2f} s: {:.0f}/s, {:.1f} MiB/s each way, every byte checked\n"
+      "unanswered {} when time was up: in flight, or due and not sent; latency has them too\n"
       "latency    p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}  max {:.1f} us{}\n"
       "errors     {}\n",
       a.load.connections, a.load.connections == 1 ? "" : "s", a.load.to.to_string(),
       a.load.message_bytes, a.load.depth, r.requests, r.seconds, requests_per_second(r),
-      requests_per_second(r) * static_cast<double>(a.load.message_bytes) / 1048576, us(0.5),
-      us(0.9), us(0.99), us(0.999), static_cast<double>(r.latency.max_ns()) / 1e3,
+      requests_per_second(r) * static_cast<double>(a.load.message_bytes) / 1048576, r.unanswered,
+      us(0.5), us(0.9), us(0.99), us(0.999), static_cast<double>(r.latency.max_ns()) / 1e3,
       a.load.rate > 0 ? ", from when each was to be sent" : "", r.errors);
 }
 
@@ -51,18 +53,19 @@ int run_bench(bench_arguments a) {
   const auto to = endpoint::parse(a.address);
   if (!to) return wrong_usage(to.error().message);
   a.load.to = *to;
-  if (a.load.message_bytes == 0) return wrong_usage("--size 0: a message has at least one byte");
   if (a.load.message_bytes > batch_bytes_max / a.load.depth)
     return wrong_usage(fmt::format("--size times --depth is more than {}: take less of one of them",
                                    size_text(batch_bytes_max)));
   if (a.load.requests > 0) a.load.warm_up = clock::duration::zero();
-  raise_descriptor_limit();
+  if (const auto why = too_many_connections(a.load.connections)) return failed(*why);
   const interruptible signals;
   const load_result r = run_load(a.load);
-  if (r.all_requests == 0 && r.errors > 0) return failed(r.first_error);
+  if (r.out_of_memory || (r.all_requests == 0 && r.errors > 0)) return failed(r.first_error);
   const int written = report(a, r);
   if (interruptible::signal() != 0) return 128 + interruptible::signal();
   if (r.errors > 0) return failed(r.first_error);
+  if (r.requests == 0)
+    return failed(fmt::format("no answer came within {}", duration_text(a.load.duration)));
   return written;
 }
 
@@ -77,12 +80,12 @@ void add_bench(CLI::App& app, action& chosen) {
       ->required()
       ->type_name("ADDRESS");
   add_count(c, "--connections", o.connections, 1, 1'000'000, "how many at the same time");
-  add_size(c, "--size", o.message_bytes, "of a message");
+  add_size(c, "--size", o.message_bytes, "of a message", 1);
   add_count(c, "--depth", o.depth, 1, 65'536, "messages in flight on each connection");
-  add_duration(c, "--duration", o.duration, "how long, after a warm-up");
+  add_duration(c, "--duration", o.duration, "how long, after a warm-up", shortest_run);
   add_duration(c, "--warm-up", o.warm_up, "not counted");
-  c.add_option("--requests", o.requests, "so many instead of a duration, without a warm-up")
-      ->type_name("N");
+  add_count(c, "--requests", o.requests, 1, requests_max,
+            "so many instead of a duration, without a warm-up");
   add_rate(c, "--rate", o.rate,
            "send on a schedule, over all connections; latency then counts from the intended time");
   add_json(c, args->json_target);

@@ -36,7 +36,7 @@ const std::vector<workload> workloads = {
 constexpr std::size_t message_bytes_max = std::size_t{16} * 1024 * 1024;
 
 struct compare_arguments {
-  std::vector<std::string> models = default_models;
+  std::string models;  // with commas between; empty: default_models
   std::string workload_name = "echo";
   clock::duration duration = 800ms;
   clock::duration spin = clock::duration::zero();
@@ -155,6 +155,8 @@ void measure(compare_row& row, const workload& w, const compare_arguments& a,
     row.errors += r.load.errors - 1;
   }
   if (!figures) return note(figures.error());
+  if (r.load.requests == 0 && row.failure.empty())
+    note(fmt::format("no answer came within {}", duration_text(a.duration)));
   r.server = std::move(*figures);
   row.rounds.push_back(std::move(r));
 }
@@ -182,13 +184,24 @@ workload chosen_workload(const compare_arguments& a) {
   return w;
 }
 
+// A line for each model that failed; where none was to be had, why that is so.
+int complain_of(const std::vector<compare_row>& rows) {
+  int status = status_done;
+  for (const compare_row& row : rows)
+    if (!row.failure.empty()) status = failed(fmt::format("{}: {}", row.model.model, row.failure));
+  if (std::ranges::any_of(rows, [](const compare_row& r) { return r.model.available; }))
+    return status;
+  const model_info& first = rows.front().model;
+  return failed(fmt::format("nothing was measured: {}: {}", first.model, first.reason));
+}
+
 int run_compare(const compare_arguments& a) {
-  auto rows = make_rows(a.models);
+  auto rows = make_rows(a.models.empty() ? default_models : CLI::detail::split(a.models, ','));
   if (!rows) return wrong_usage(rows.error());
   const workload w = chosen_workload(a);
   if (w.message_bytes > message_bytes_max)
     return wrong_usage(fmt::format("--size: at most {}", size_text(message_bytes_max)));
-  raise_descriptor_limit();
+  if (const auto why = too_many_connections(w.connections)) return failed(*why);
   const core_plan plan;
   if (plan.pinned) (void)::sched_setaffinity(0, sizeof plan.client, &plan.client);
   const interruptible signals;
@@ -198,9 +211,7 @@ int run_compare(const compare_arguments& a) {
   if (!a.json_target.empty())
     status = std::max(status, write_json(a.json_target, rows_as_json(*rows, w)));
   if (interruptible::signal() != 0) return 128 + interruptible::signal();
-  for (const compare_row& row : *rows)
-    if (!row.failure.empty()) status = failed(fmt::format("{}: {}", row.model.model, row.failure));
-  return status;
+  return std::max(status, complain_of(*rows));
 }
 
 std::string workload_list() {
@@ -221,19 +232,16 @@ std::string check_workload(const std::string& name) {
 void add_compare(CLI::App& app, action& chosen) {
   auto args = std::make_shared<compare_arguments>();
   CLI::App& c = *app.add_subcommand("compare", "the same handler on every model, side by side");
-  c.add_option_function<std::string>(
-       "--models",
-       [args](const std::string& list) { args->models = CLI::detail::split(list, ','); },
-       "names with commas between, or `all`; see `iolite models`")
+  add_name(c, "--models", args->models, "names with commas between, or `all`; see `iolite models`")
       ->type_name("LIST");
   c.add_option("--workload", args->workload_name, "what the clients do, see below")
       ->type_name("NAME")
       ->default_str("echo")
       ->check(check_workload);
-  add_duration(c, "--duration", args->duration, "of a round, after a warm-up");
+  add_duration(c, "--duration", args->duration, "of a round, after a warm-up", shortest_run);
   add_count(c, "--rounds", args->rounds, 1, 1000, "over all models in turn; the median is shown");
   add_count(c, "--connections", args->connections, 1, 100'000, "instead of the workload's");
-  add_size(c, "--size", args->message_bytes, "of a message, instead of the workload's");
+  add_size(c, "--size", args->message_bytes, "of a message, instead of the workload's", 1);
   add_duration(c, "--spin", args->spin, "the servers', see `iolite serve --help`");
   add_json(c, args->json_target);
   c.footer(

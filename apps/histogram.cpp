@@ -20,10 +20,18 @@ std::uint64_t histogram::top_of(std::size_t slot) noexcept {
   return (((std::uint64_t{1} << step_bits) + step + 1) << shift) - 1;
 }
 
-void histogram::merge(const histogram& other) noexcept {
-  for (std::size_t i = 0; i < slots; ++i) counts_[i] += other.counts_[i];
-  count_ += other.count_;
-  max_ = std::max(max_, other.max_);
+void histogram::add_evenly(std::uint64_t least, std::uint64_t step, std::uint64_t count,
+                           std::uint64_t times) noexcept {
+  while (count > 0 && times > 0) {
+    const std::size_t slot = slot_of(least);
+    const std::uint64_t fit = step > 0 ? (top_of(slot) - least) / step + 1 : count;
+    const std::uint64_t n = std::min(count, fit);
+    counts_[slot] += n * times;
+    count_ += n * times;
+    count -= n;
+    max_ = std::max(max_, least + (n - 1) * step);
+    least += n * step;
+  }
 }
 
 void histogram::clear() noexcept {

@@ -10,12 +10,11 @@ class histogram {
  public:
   histogram() : counts_(slots) {}
 
-  void add(std::uint64_t ns) noexcept {
-    ++counts_[slot_of(ns)];
-    ++count_;
-    if (ns > max_) max_ = ns;
-  }
-  void merge(const histogram& other) noexcept;
+  void add(std::uint64_t ns, std::uint64_t times) noexcept { add_evenly(ns, 0, 1, times); }
+  // `count` values, the first of them `least` and each next one `step` more, all of them `times`.
+  // As quick for many as for few.
+  void add_evenly(std::uint64_t least, std::uint64_t step, std::uint64_t count,
+                  std::uint64_t times) noexcept;
   void clear() noexcept;
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }

@@ -1,9 +1,9 @@
 #include "load.hpp"
 
 #include "client.hpp"
+#include "load_state.hpp"
+#include "output.hpp"
 
-#include "iolite/channel.hpp"
-#include "iolite/event.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/stream.hpp"
 #include "iolite/time.hpp"
@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <new>
+#include <span>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
@@ -27,11 +29,10 @@ constexpr auto connect_limit = 5s;
 constexpr auto silence_limit = 5s;  // without any answer, the server is given up
 constexpr auto tick_length = 50ms;
 constexpr auto grace = 1s;
+constexpr std::uint64_t own_descriptors = 16;  // at most: standard streams, the engine's
 // What may be under way in one direction before the other side has to read: below the least buffers
 // of a TCP or unix socket. Larger batches are sent and received at the same time.
 constexpr std::size_t one_way_bytes = std::size_t{64} * 1024;
-constexpr std::size_t receive_bytes = std::size_t{64} * 1024;
-constexpr std::size_t connecting_max = 256;
 
 volatile std::sig_atomic_t signal_seen = 0;
 
@@ -40,92 +41,13 @@ void on_signal(int number) {
   signal_seen = number;
 }
 
-// An endless text that any place of a stream can be checked against. Its period is a prime, so
-// neither messages nor buffers line up with it.
-class pattern {
- public:
-  static constexpr std::size_t period = 65521;
-
-  explicit pattern(std::size_t longest) : bytes_(period + longest) {
-    std::uint32_t x = 2463534242;  // xorshift32
-    for (std::size_t i = 0; i < bytes_.size(); ++i) {
-      x ^= x << 13;
-      x ^= x >> 17;
-      x ^= x << 5;
-      bytes_[i] = i < period ? static_cast<std::byte>(x) : bytes_[i - period];
-    }
-  }
-  [[nodiscard]] std::span<const std::byte> at(std::uint64_t offset, std::size_t n) const noexcept {
-    return std::span(bytes_).subspan(offset % period, n);
-  }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
-struct load {
-  explicit load(const load_options& o)
-      : options(o), text(std::max(o.message_bytes * o.depth, receive_bytes)),
-        connecting(connecting_max) {}
-
-  const load_options& options;
-  pattern text;
-  load_result result;
-  std::uint64_t taken = 0;  // requests that some connection has taken on
-  unsigned connected = 0;  // or failed to
-  bool ending = false;  // no new requests
-  event all_connected;
-  event begin;
-  clock::time_point began;  // of what is counted
-  clock::time_point first_moment;  // of the schedule
-  clock::time_point last_answer;
-  unsigned live = 0;  // connections that go on
-  unsigned waiting = 0;  // connections that are owed an answer
-  channel<char> connecting;  // how many connect at once: the server's queue is not endless
-
-  void fail(std::string why) {
-    if (result.errors++ == 0) result.first_error = std::move(why);
-  }
-  void arrived() {
-    if (++connected == options.connections) all_connected.set();
-  }
-  // How many messages the next batch has; 0: it is over. After the batch: --waiting.
-  unsigned take() {
-    if (ending) return 0;
-    std::uint64_t n = options.depth;
-    if (options.requests > 0) n = std::min(n, options.requests - taken);
-    taken += n;
-    if (n > 0 && waiting++ == 0) last_answer = clock::now();  // silence is counted from here
-    return static_cast<unsigned>(n);
-  }
-  void answered(clock::time_point intended, clock::time_point now, std::uint64_t messages) {
-    last_answer = now;
-    result.all_requests += messages;
-    if (ending && options.requests == 0) return;
-    result.requests += messages;
-    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now - intended).count();
-    for (std::uint64_t i = 0; i < messages; ++i)
-      result.latency.add(ns > 0 ? static_cast<std::uint64_t>(ns) : 0);
-  }
-  // Ends the warm-up.
-  void begin_counting() {
-    result.requests = 0;
-    result.latency.clear();
-    began = clock::now();
-  }
-  void end_counting() {
-    if (ending) return;
-    ending = true;
-    result.seconds = std::chrono::duration<double>(clock::now() - began).count();
-  }
-};
-
 // One connection's view: where in the pattern its stream is, and where it receives.
 struct position {
-  explicit position(const load& l, unsigned index)
-      : offset(std::uint64_t{index} * 7919),
-        buffer(std::min(l.options.message_bytes * l.options.depth, receive_bytes)) {}
+  explicit position(load& l, unsigned index)
+      : of(l.members[index]), offset(std::uint64_t{index} * 7919),
+        buffer(std::min(l.options.message_bytes * l.options.depth, load::receive_bytes)) {}
 
+  member& of;
   std::uint64_t offset;
   std::vector<std::byte> buffer;
 };
@@ -144,8 +66,7 @@ task<void> send_batch(load& l, stream& peer, std::uint64_t offset, std::size_t b
 }
 
 // Receives and verifies the answers to one batch. False: this connection is over.
-task<bool> receive_batch(load& l, stream& peer, position& p, std::size_t bytes,
-                         clock::time_point intended) {
+task<bool> receive_batch(load& l, stream& peer, position& p, std::size_t bytes) {
   const std::size_t each = l.options.message_bytes;
   for (std::size_t done = 0; done < bytes;) {
     const auto into = std::span(p.buffer).first(std::min(p.buffer.size(), bytes - done));
@@ -165,19 +86,18 @@ task<bool> receive_batch(load& l, stream& peer, position& p, std::size_t bytes,
     const std::size_t before = done / each;
     done += *got;
     const std::size_t complete = done / each - before;
-    if (complete > 0) l.answered(intended, clock::now(), complete);
+    if (complete > 0) l.answered(p.of, static_cast<unsigned>(complete));
   }
   p.offset += bytes;
   co_return true;
 }
 
-task<bool> exchange(load& l, stream& peer, position& p, unsigned messages,
-                    clock::time_point intended) {
+task<bool> exchange(load& l, stream& peer, position& p, unsigned messages) {
   const std::size_t bytes = l.options.message_bytes * messages;
   if (bytes > one_way_bytes) {
     scope sender;
     sender.spawn(send_batch(l, peer, p.offset, bytes));
-    const bool good = co_await receive_batch(l, peer, p, bytes, intended);
+    const bool good = co_await receive_batch(l, peer, p, bytes);
     if (!good) sender.cancel();
     co_await sender.join();
     co_return good;
@@ -188,35 +108,13 @@ task<bool> exchange(load& l, stream& peer, position& p, unsigned messages,
       l.fail(fmt::format("send: {}", sent.error().message()));
     co_return false;
   }
-  co_return co_await receive_batch(l, peer, p, bytes, intended);
+  co_return co_await receive_batch(l, peer, p, bytes);
 }
 
-// The moments at which one of `connections` sends, evenly spread.
-class schedule {
- public:
-  schedule(const load& l, unsigned index) {
-    if (l.options.rate <= 0) return;
-    const double each = l.options.depth / l.options.rate;  // seconds a batch, over all connections
-    const auto length = [](double s) {
-      return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(s));
-    };
-    period_ = length(each * l.options.connections);
-    next_ = l.first_moment + length(each * index);
-  }
-  [[nodiscard]] bool fixed() const noexcept { return period_ > clock::duration::zero(); }
-  clock::time_point next() noexcept { return std::exchange(next_, next_ + period_); }
-
- private:
-  clock::duration period_ = clock::duration::zero();
-  clock::time_point next_;
-};
-
-// When the next batch is to be sent, having waited until then; late is late.
-task<clock::time_point> next_moment(schedule& s) {
-  if (!s.fixed()) co_return clock::now();
-  const auto moment = s.next();
-  if (clock::now() < moment) (void)co_await sleep_until(moment);
-  co_return moment;
+// Waits until `m` may send its next batch; late is late.
+task<void> next_moment(const member& m) {
+  if (m.moments.fixed() && clock::now() < m.moments.next())
+    (void)co_await sleep_until(m.moments.next());
 }
 
 task<stream> open(load& l) {
@@ -244,12 +142,11 @@ task<void> keep_connection(load& l, unsigned index) {
   const auto go = co_await l.begin.wait();
   if (!go || !peer.is_open()) co_return;
   position p(l, index);
-  schedule moments(l, index);
   while (!l.ending) {
-    const auto intended = co_await next_moment(moments);
-    const unsigned messages = l.take();
+    co_await next_moment(p.of);
+    const unsigned messages = l.take(p.of);
     if (messages == 0) break;
-    const bool good = co_await exchange(l, peer, p, messages, intended);
+    const bool good = co_await exchange(l, peer, p, messages);
     --l.waiting;
     if (!good) break;
   }
@@ -260,13 +157,12 @@ task<void> reconnect_each_time(load& l, unsigned index) {
   const auto go = co_await l.begin.wait();
   if (!go) co_return;
   position p(l, index);
-  schedule moments(l, index);
   while (!l.ending) {
-    const auto intended = co_await next_moment(moments);
-    const unsigned messages = l.take();
+    co_await next_moment(p.of);
+    const unsigned messages = l.take(p.of);
     if (messages == 0) break;
     stream peer = co_await open(l);
-    const bool good = peer.is_open() && co_await exchange(l, peer, p, messages, intended);
+    const bool good = peer.is_open() && co_await exchange(l, peer, p, messages);
     --l.waiting;
     if (!good) break;
     reset(peer);
@@ -275,8 +171,12 @@ task<void> reconnect_each_time(load& l, unsigned index) {
 
 task<void> one_connection(load& l, unsigned index) {
   ++l.live;
-  if (l.options.reconnect) co_await reconnect_each_time(l, index);
-  else co_await keep_connection(l, index);
+  try {
+    if (l.options.reconnect) co_await reconnect_each_time(l, index);
+    else co_await keep_connection(l, index);
+  } catch (const std::bad_alloc&) {
+    l.give_up();
+  }
   if (--l.live == 0 && l.options.requests > 0) l.end_counting();
 }
 
@@ -286,18 +186,21 @@ task<bool> pass_connecting(load& l) {
     const auto ready = co_await (l.all_connected.wait() | within(tick_length));
     if (ready) co_return true;
     if (signal_seen != 0) l.result.interrupted = true;
-    if (l.result.interrupted || ready.error() != std::errc::timed_out) co_return false;
+    if (l.result.interrupted || l.result.out_of_memory || ready.error() != std::errc::timed_out)
+      co_return false;
   }
 }
 
-// Waits until `until`, ticking. False: interrupted, over, or the server has gone silent.
+// Waits until `until`, ticking. False: interrupted, over, without memory, or the server is silent.
 task<bool> pass_time(load& l, clock::time_point until) {
   for (auto now = clock::now(); now < until; now = clock::now()) {
     const auto slept = co_await sleep_until(std::min(until, now + tick_length));
     if (!slept) co_return false;
     if (l.options.tick) l.options.tick();
     if (signal_seen != 0) l.result.interrupted = true;
-    if (l.result.interrupted || l.live == 0 || (l.ending && l.waiting == 0)) co_return false;
+    if (l.result.interrupted || l.result.out_of_memory || l.live == 0 ||
+        (l.ending && l.waiting == 0))
+      co_return false;
     if (l.waiting > 0 && clock::now() - l.last_answer > silence_limit) {
       l.fail(fmt::format("no answer for {} s on {} of the connections", silence_limit.count(),
                          l.waiting));
@@ -307,14 +210,10 @@ task<bool> pass_time(load& l, clock::time_point until) {
   co_return true;
 }
 
-task<void> keep_time(load& l, scope& clients) {
+task<void> pass_phases(load& l) {
   const bool ready = co_await pass_connecting(l);
-  if (!ready) {
-    clients.cancel();
-    co_return;
-  }
-  l.last_answer = l.first_moment = l.began = clock::now();
-  l.begin.set();
+  if (!ready) co_return;
+  l.begin_sending();
   const bool warm = co_await pass_time(l, deadline_after(l.began, l.options.warm_up));
   if (l.options.warm_up > clock::duration::zero()) l.begin_counting();
   if (warm) {
@@ -327,31 +226,63 @@ task<void> keep_time(load& l, scope& clients) {
     const bool late = co_await pass_time(l, clock::now() + grace);
     if (late) l.fail(fmt::format("no answer in time on {} of the connections", l.waiting));
   }
+}
+
+task<void> keep_time(load& l, scope& clients) {
+  try {
+    co_await pass_phases(l);
+  } catch (const std::bad_alloc&) {
+    l.give_up();
+  }
   clients.cancel();
+}
+
+void start_all(load& l, scope& clients, scope& timer) {
+  try {
+    for (unsigned i = 0; i < l.options.connections && !l.result.out_of_memory; ++i)
+      clients.spawn(one_connection(l, i));
+    if (!l.result.out_of_memory) timer.spawn(keep_time(l, clients));
+  } catch (const std::bad_alloc&) {
+    l.give_up();
+  }
+  if (l.result.out_of_memory) clients.cancel();
 }
 
 task<void> run_all(load& l) {
   scope clients;
-  for (unsigned i = 0; i < l.options.connections; ++i) clients.spawn(one_connection(l, i));
   scope timer;
-  timer.spawn(keep_time(l, clients));
+  start_all(l, clients, timer);
   co_await clients.join();
   timer.cancel();
   co_await timer.join();
   l.end_counting();
+  l.count_unanswered();
 }
 
 }  // namespace
 
+std::optional<std::string> too_many_connections(unsigned connections) {
+  const std::uint64_t limit = raise_descriptor_limit();
+  if (limit >= own_descriptors && connections <= limit - own_descriptors) return std::nullopt;
+  return fmt::format("--connections {}: this process may have {} descriptors open; take fewer, or "
+                     "raise the limit: ulimit -n",
+                     connections, limit);
+}
+
 load_result run_load(const load_options& options) {
-  load l(options);
-  auto loop = client_engine();
-  if (!loop) {
-    l.fail(loop.error().message);
+  load_result without_memory;
+  try {
+    load l(options);
+    auto loop = client_engine();
+    if (loop) (*loop)->run(run_all(l));
+    else l.fail(loop.error().message);
     return std::move(l.result);
+  } catch (const std::bad_alloc&) {
+    without_memory.errors = 1;
+    without_memory.out_of_memory = true;
+    without_memory.first_error = no_memory_for(options);
+    return without_memory;
   }
-  (*loop)->run(run_all(l));
-  return std::move(l.result);
 }
 
 interruptible::interruptible() {

@@ -3,6 +3,10 @@
 // It is itself a program of this library, on the best event loop there is. Closed loop by default:
 // a connection sends `depth` messages, waits for all of them, and goes on. With a rate it sends on
 // a schedule, and latency counts from when a message was to be sent, so a stall is seen in full.
+//
+// A stall at the end is seen as well. What is in flight when time is up, and what was due but could
+// not be sent, has no answer: it counts as `unanswered`, and its latency as far as it got. Answers
+// are waited for a second longer, so latencies of what is in flight are often exact.
 #pragma once
 #include "histogram.hpp"
 
@@ -11,9 +15,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace iolite::app {
+
+// A run has a beginning and an end.
+inline constexpr clock::duration shortest_run{1};
 
 struct load_options {
   endpoint to;
@@ -30,16 +38,22 @@ struct load_options {
 };
 
 struct load_result {
-  std::uint64_t requests = 0;  // counted ones
+  std::uint64_t requests = 0;  // answered in time, without the warm-up
+  std::uint64_t unanswered = 0;  // in flight, or due and not sent, when time was up
   std::uint64_t all_requests = 0;  // the warm-up and the last ones under way included
   double seconds = 0;  // of what was counted
-  histogram latency;
+  histogram latency;  // of `requests` and of `unanswered`
   std::uint64_t errors = 0;
   std::string first_error;  // empty without errors
   bool interrupted = false;  // by a signal: see interruptible
+  bool out_of_memory = false;  // ended early: the figures say nothing
 };
 
-// Returns when the duration or the number of requests is over; never hangs on a silent server.
+// Why this process cannot hold so many connections, having raised its limit of descriptors.
+[[nodiscard]] std::optional<std::string> too_many_connections(unsigned connections);
+
+// Returns when the duration or the number of requests is over; never hangs on a silent server. Too
+// little memory or too few descriptors for the connections are errors of the result.
 [[nodiscard]] load_result run_load(const load_options& options);
 
 // SIGINT and SIGTERM end a load early until this object goes; a second one ends the process.

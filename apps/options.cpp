@@ -45,6 +45,10 @@ constexpr std::array<unit, 6> time_units = {
 constexpr std::array<unit, 5> size_units = {
     {{"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 
+constexpr double rate_least = 1e-9;
+constexpr double rate_most = 1e9;
+constexpr double minutes_most = 1e8;
+
 template <class T, class Parse>
 CLI::Option* add_parsed(CLI::App& to, const std::string& name, T& into, const std::string& help,
                         Parse parse, const std::string& type, const std::string& shown_default) {
@@ -91,7 +95,17 @@ parsed<double> parse_rate(std::string_view text) {
   const quantity q = read_quantity(text);
   if (!q.valid || q.number <= 0 || (!q.rest.empty() && q.rest != "/s"))
     return std::unexpected(fmt::format("'{}' is not a rate; write it like 1000/s", text));
+  if (q.number < rate_least || q.number > rate_most)
+    return std::unexpected(
+        fmt::format("'{}' is not a rate from {} to {} a second", text, rate_least, rate_most));
   return q.number;
+}
+
+parsed<double> parse_minutes(std::string_view text) {
+  const quantity q = read_quantity(text);
+  if (q.valid && q.rest.empty() && q.number > 0 && q.number <= minutes_most) return q.number;
+  return std::unexpected(
+      fmt::format("'{}' is not a number of minutes; write it like 5 or 0.5", text));
 }
 
 parsed<std::uint64_t> parse_whole(std::string_view text) {
@@ -101,6 +115,18 @@ parsed<std::uint64_t> parse_whole(std::string_view text) {
   const auto [stop, error] = std::from_chars(begin, end, n);
   if (error == std::errc() && stop == end && !text.empty()) return n;
   return std::unexpected(fmt::format("'{}' is not a whole number", text));
+}
+
+parsed<std::uint64_t> parse_count(std::string_view text, std::uint64_t least, std::uint64_t most) {
+  const auto n = parse_whole(text);
+  if (n && *n >= least && *n <= most) return n;
+  return std::unexpected(
+      fmt::format("'{}' is not a whole number from {} to {}", text, least, most));
+}
+
+parsed<std::string> parse_name(std::string_view text) {
+  if (text.empty()) return std::unexpected("'' names nothing");
+  return std::string(text);
 }
 
 std::string duration_text(clock::duration length) {
@@ -118,15 +144,24 @@ std::string size_text(std::size_t bytes) {
 }
 
 CLI::Option* add_duration(CLI::App& to, const std::string& name, clock::duration& into,
-                          const std::string& help) {
+                          const std::string& help, clock::duration least) {
+  const auto parse = [least](std::string_view text) -> parsed<clock::duration> {
+    const auto length = parse_duration(text);
+    if (!length || *length >= least) return length;
+    return std::unexpected(fmt::format("'{}' is too short", text));
+  };
   const bool none = into == clock::duration::zero();
-  return add_parsed(to, name, into, help, &parse_duration, "DURATION",
-                    none ? std::string() : duration_text(into));
+  return add_parsed(to, name, into, help, parse, "DURATION", none ? "" : duration_text(into));
 }
 
 CLI::Option* add_size(CLI::App& to, const std::string& name, std::size_t& into,
-                      const std::string& help) {
-  return add_parsed(to, name, into, help, &parse_size, "SIZE", into ? size_text(into) : "");
+                      const std::string& help, std::size_t least) {
+  const auto parse = [least](std::string_view text) -> parsed<std::size_t> {
+    const auto bytes = parse_size(text);
+    if (!bytes || *bytes >= least) return bytes;
+    return std::unexpected(fmt::format("'{}' is too small: at least {}", text, size_text(least)));
+  };
+  return add_parsed(to, name, into, help, parse, "SIZE", into ? size_text(into) : "");
 }
 
 CLI::Option* add_rate(CLI::App& to, const std::string& name, double& into,
@@ -134,16 +169,25 @@ CLI::Option* add_rate(CLI::App& to, const std::string& name, double& into,
   return add_parsed(to, name, into, help, &parse_rate, "RATE", {});
 }
 
+CLI::Option* add_minutes(CLI::App& to, const std::string& name, double& into,
+                         const std::string& help) {
+  return add_parsed(to, name, into, help, &parse_minutes, "MINUTES", {});
+}
+
+CLI::Option* add_count(CLI::App& to, const std::string& name, std::uint64_t& into,
+                       std::uint64_t least, std::uint64_t most, const std::string& help) {
+  const auto parse = [least, most](std::string_view text) {
+    return parse_count(text, least, most);
+  };
+  return add_parsed(to, name, into, help, parse, "N", into ? std::to_string(into) : "");
+}
+
 CLI::Option* add_count(CLI::App& to, const std::string& name, unsigned& into, unsigned least,
                        unsigned most, const std::string& help) {
   const auto parse = [least, most](std::string_view text) -> parsed<unsigned> {
-    unsigned n = 0;
-    const char* const begin = text.data();
-    const char* const end = begin + text.size();
-    const auto [stop, error] = std::from_chars(begin, end, n);
-    if (error == std::errc() && stop == end && n >= least && n <= most) return n;
-    return std::unexpected(
-        fmt::format("'{}' is not a whole number from {} to {}", text, least, most));
+    const auto n = parse_count(text, least, most);
+    if (!n) return std::unexpected(n.error());
+    return static_cast<unsigned>(*n);
   };
   return add_parsed(to, name, into, help, parse, "N", into ? std::to_string(into) : "");
 }
@@ -157,8 +201,13 @@ CLI::Option* add_whole(CLI::App& to, const std::string& name, std::optional<std:
                     "N", {});
 }
 
+CLI::Option* add_name(CLI::App& to, const std::string& name, std::string& into,
+                      const std::string& help) {
+  return add_parsed(to, name, into, help, &parse_name, "NAME", into);
+}
+
 CLI::Option* add_json(CLI::App& to, std::string& into) {
-  return to.add_option("--json", into, "write the results as JSON to a file; - is standard output")
+  return add_name(to, "--json", into, "write the results as JSON to a file; - is standard output")
       ->type_name("FILE|-");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,7 @@ void complain(std::string_view message);
 // Makes descriptors 0, 1 and 2 exist, so that no socket takes their numbers; ignores SIGPIPE.
 void prepare_standard_streams();
 
-// As many descriptors as the system grants without being asked for more: the hard limit.
-void raise_descriptor_limit();
+// As many descriptors as the system grants without being asked for more: the hard limit. How many.
+std::uint64_t raise_descriptor_limit();
 
 }  // namespace iolite::app

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <climits>
 #include <memory>
 
 namespace iolite::app {
@@ -19,7 +20,7 @@ namespace {
 struct serve_arguments {
   std::string service;
   serve_options options;
-  int report_fd = -1;
+  unsigned report_fd = 0;  // 0: none
 };
 
 const service* find_service(std::string_view name) {
@@ -36,7 +37,7 @@ void announce(const serve_arguments& a, const model_choice& choice,
     lines += fmt::format("listening on {} ({}, {})\n", at.to_string(), a.service, choice.model);
   // A reader that went away is no reason not to serve.
   (void)print(lines);
-  if (a.report_fd >= 0) report_ready(a.report_fd, choice, addresses);
+  if (a.report_fd > 0) report_ready(static_cast<int>(a.report_fd), choice, addresses);
 }
 
 // An address that cannot be read is wrong usage; one that cannot be bound is a failure.
@@ -52,14 +53,14 @@ int run_serve(serve_arguments a) {
       !c && c.error().code == std::errc::invalid_argument && !a.options.model.starts_with("auto"))
     return wrong_usage(c.error().message);
   raise_descriptor_limit();
-  if (a.report_fd >= 0) share_system_calls();
+  if (a.report_fd > 0) share_system_calls();
   a.options.log = [](std::string_view line) { complain(line); };
   a.options.on_listening = [&a](const model_choice& choice, const std::vector<endpoint>& at) {
     announce(a, choice, at);
   };
   const auto report = serve(find_service(a.service)->handler, a.options);
   if (!report) return failed(report.error().message);
-  if (a.report_fd >= 0) report_drained(a.report_fd);
+  if (a.report_fd > 0) report_drained(static_cast<int>(a.report_fd));
   return status_done;
 }
 
@@ -105,7 +106,7 @@ void add_serve(CLI::App& app, action& chosen) {
                "end a connection that waits longer for its peer; 0: never");
   add_duration(c, "--drain-timeout", o.drain_timeout,
                "after SIGINT or SIGTERM, busy connections have this long to finish");
-  c.add_option("--report-fd", args->report_fd)->group("");  // hidden: for `iolite compare`
+  add_count(c, "--report-fd", args->report_fd, 3, INT_MAX, "for `iolite compare`")->group("");
   c.footer(service_list() +
            "\nExamples:\n  iolite serve echo\n"
            "  iolite serve upper --model epoll/pool --listen :7000 --listen unix:/tmp/upper.sock");

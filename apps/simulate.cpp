@@ -3,6 +3,7 @@
 #include "load.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "schedule.hpp"
 #include "simulation.hpp"
 
 #include <CLI/CLI.hpp>
@@ -22,7 +23,7 @@ struct simulate_arguments {
   std::string model = "epoll";
   std::optional<std::uint64_t> seed;
   unsigned seeds = 100;
-  double minutes = 0;
+  double minutes = 0;  // 0: by seeds
   std::string only;
   std::string json_target;
 };
@@ -43,10 +44,12 @@ std::string check_scenario(const std::string& name) {
 parsed<std::vector<std::uint64_t>> parse_numbers(const std::string& text) {
   std::vector<std::uint64_t> out;
   if (text == "none") return out;
-  for (const std::string& one : CLI::detail::split(text, ',')) {
-    const auto n = parse_whole(one);
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const auto n = parse_whole(std::string_view(text).substr(begin, end - begin));
     if (!n) return std::unexpected(fmt::format("--only: {}", n.error()));
     out.push_back(*n);
+    begin = end + 1;
   }
   return out;
 }
@@ -65,12 +68,11 @@ class seeds_to_run {
       : first_(a.seed.value_or(1)), count_(a.seed          ? 1
                                            : a.minutes > 0 ? ~std::uint64_t{0}
                                                            : a.seeds) {
-    if (a.minutes > 0)
-      end_ = clock::now() + std::chrono::nanoseconds(std::llround(a.minutes * 60e9));
+    if (a.minutes > 0) end_ = deadline_after(clock::now(), length_of(a.minutes * 60));
   }
   [[nodiscard]] std::optional<std::uint64_t> next() {
-    const bool over = done_ == count_ || clock::now() >= end_ || interruptible::signal() != 0;
-    if (over) return std::nullopt;
+    const bool late = done_ > 0 && clock::now() >= end_;  // one is always run
+    if (done_ == count_ || late || interruptible::signal() != 0) return std::nullopt;
     return first_ + done_++;
   }
 
@@ -140,12 +142,10 @@ void add_simulate(CLI::App& app, action& chosen) {
   auto* const seed = add_whole(c, "--seed", args->seed, "this one only");
   auto* const seeds = add_count(c, "--seeds", args->seeds, 1, 1'000'000'000, "from 1 on");
   auto* const minutes =
-      c.add_option("--minutes", args->minutes, "as many seeds as there is time for")
-          ->type_name("M")
-          ->check(CLI::PositiveNumber);
+      add_minutes(c, "--minutes", args->minutes, "as many seeds as there is time for");
   seed->excludes(seeds)->excludes(minutes);
   seeds->excludes(minutes);
-  c.add_option("--only", args->only, "only faults with these numbers happen; `none`: no fault")
+  add_name(c, "--only", args->only, "only faults with these numbers happen; `none`: no fault")
       ->type_name("N,N...")
       ->needs(seed);
   add_json(c, args->json_target);

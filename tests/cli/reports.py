@@ -1,7 +1,7 @@
 """What is written for programs: the members of the JSON are a contract."""
 from command import *
 
-ROW = {"model", "workload", "requests", "seconds", "requests_per_second", "latency_us", "server",
+ROW = {"model", "workload", "requests", "unanswered", "seconds", "requests_per_second", "latency_us", "server",
        "errors"}
 LATENCY = {"p50", "p90", "p99", "p99_9", "max"}
 SERVER = {"cpu_us_per_request", "user_us_per_request", "sys_us_per_request",
@@ -80,7 +80,7 @@ class Bench(Case):
                      ["--connections", "3"], ["--size", "1"]):
             with self.subTest(more=more):
                 row = self.bench("--requests", "500", *more)
-                self.assertEqual(row["requests"], 500)
+                self.assertEqual((row["requests"], row["unanswered"]), (500, 0))
 
     def test_a_duration(self):
         row = self.bench("--duration", "300ms", "--connections", "8")
@@ -92,6 +92,70 @@ class Bench(Case):
         row = self.bench("--duration", "1s", "--connections", "8", "--rate", "400/s")
         self.assertLess(row["requests_per_second"], 440)
         self.assertGreater(row["requests_per_second"], 200)
+
+    def stalled(self, answers, *arguments):
+        """The report on a server that answers so often and then no more."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            with Running("bench", ":%d" % listener.getsockname()[1], "--connections", "1",
+                         "--warm-up", "0", "--json", "-", *arguments) as c:
+                peer, _ = listener.accept()
+                with peer:
+                    for _ in range(answers):
+                        peer.sendall(receive(peer, 64))
+                    self.assertEqual(c.status(), 1)
+                    self.assertRegex(c.line("stderr"), "no answer in time on 1 of the connections")
+                return json.loads(c.rest("stdout"))
+
+    def test_a_stall_at_the_end_counts(self):
+        row = self.stalled(100, "--duration", "1s")
+        self.assertEqual((row["requests"], row["unanswered"]), (100, 1))
+        self.assertGreaterEqual(row["latency_us"]["max"], 1_000_000)  # it was waited for longer
+
+    def test_a_stall_at_the_end_of_a_schedule_counts_in_full(self):
+        row = self.stalled(100, "--duration", "1s", "--rate", "200/s")
+        self.assertEqual(row["requests"], 100)
+        self.assertGreaterEqual(row["unanswered"], 100)  # sent every 5 ms, of which half a second
+        self.assertGreaterEqual(row["latency_us"]["p99"], 450_000)
+        self.assertGreaterEqual(row["latency_us"]["p90"], 300_000)
+
+    def test_batches_count_each_of_their_messages(self):
+        row = self.stalled(10, "--duration", "1s", "--rate", "100/s", "--depth", "2")
+        self.assertEqual(row["requests"], 10)
+        self.assertEqual(row["unanswered"] % 2, 0)
+        self.assertGreaterEqual(row["unanswered"], 90)
+
+    def test_so_many_requests_of_which_some_get_no_answer(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            with Running("bench", ":%d" % listener.getsockname()[1], "--connections", "1", "--json",
+                         "-", "--requests", "9", "--rate", "1000000/s", "--depth", "2") as c:
+                peer, _ = listener.accept()
+                with peer:
+                    peer.sendall(receive(peer, 128))
+                    receive(peer, 128)  # and all others are due
+                    c.send(signal.SIGINT)
+                    self.assertEqual(c.status(), 130)
+                row = json.loads(c.rest("stdout"))
+        self.assertEqual((row["requests"], row["unanswered"]), (2, 6))  # the odd one is no batch
+
+    def test_a_rate_below_one_in_the_run(self):
+        with serve("echo", "--model", "epoll", "--listen", ":0") as s:
+            done = run("bench", s.address(), "--duration", "300ms", "--warm-up", "0", "--connections",
+                       "5", "--rate", "0.000001/s", "--json", "-")
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual((done.json()["requests"], done.json()["unanswered"]), (1, 0))
+
+    def test_the_text_says_what_was_not_answered(self):
+        with serve("echo", "--model", "epoll", "--listen", ":0") as s:
+            done = run("bench", s.address(), "--requests", "100")
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertRegex(done.out, r"(?m)^unanswered 0 when time was up")
+
+    def test_no_answer_is_no_success(self):
+        with serve("echo", "--model", "epoll", "--listen", ":0") as s:
+            done = run("bench", s.address(), "--duration", "1ns", "--warm-up", "0", "--rate",
+                       "0.001/s", "--connections", "1", "--json", "-")
+        self.assertEqual(done.status, 1)
+        self.one_line(done.err, "no answer came within 1ns")
 
     def test_a_server_that_answers_something_else(self):
         with serve("upper", "--model", "epoll", "--listen", ":0") as s:
@@ -164,11 +228,18 @@ class Compare(Case):
             self.skipTest("every model is available here")
         name = missing[0]["model"]
         done = run("compare", "--models", name, "--json", "-")
-        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(done.status, 1)  # nothing was measured
+        self.one_line(done.err, "nothing was measured: " + re.escape(name))
         row, = done.json()
         self.assertEqual((row["model"], row["available"]), (name, False))
         self.assertEqual(row["reason"], missing[0]["reason"])
         self.assertIn(missing[0]["reason"], run("compare", "--models", name).out)
+
+    def test_an_unavailable_model_beside_others_is_no_failure(self):
+        done = run("compare", "--models", "kqueue,epoll", "--duration", "100ms", "--rounds", "1",
+                   "--json", "-", limit=60)
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual([row["available"] for row in done.json()], [False, True])
 
     def test_an_interrupt_prints_the_rows_so_far(self):
         with Running("compare", "--models", "epoll,poll", "--rounds", "1", "--duration",

@@ -1,5 +1,11 @@
 """What goes wrong says so in one line, and by its exit status: 1 it failed, 2 wrong usage."""
+import resource
+import unittest
+
 from command import *
+
+with open(os.environ["IOLITE_COMMAND"], "rb") as command:
+    SANITIZED = re.search(rb"__[at]san_init", command.read()) is not None
 
 
 class WrongUsage(Case):
@@ -30,6 +36,30 @@ class WrongUsage(Case):
                 self.assertEqual(done.status, 2, done.err)
                 self.assertEqual(done.out, "")
                 self.one_line(done.err, ".")
+
+    def test_no_option_takes_what_is_no_such_value(self):
+        """Every option of every command that takes a value, as its help lists them."""
+        numbers = ["-1", "+1", "nan", "inf", "-inf", "1e999", "1e-30", "0x10", "1_000", "1,000", " 1",
+                   "1 ", "", "99999999999999999999", "0.0000000000000000000000000000001"]
+        wrong = {"N": [*numbers, "1.5"], "DURATION": ["1", *numbers, "-1s", "99999999h"],
+                 "SIZE": [*numbers, "0.5", "9999999GiB"], "RATE": [*numbers, "0", "0/s", "-1/s"],
+                 "MINUTES": [*numbers[:-1], "0", "100000001"], "LIST": [""], "FILE|-": [""], "NAME": [""],
+                 "MODEL": [""], "ADDRESS": [""], "N,N...": ["", "-1", "1,", "1,nan"]}
+        tried = set()
+        for command, positional in (("serve", ["echo"]), ("bench", [":1"]), ("compare", []),
+                                    ("simulate", ["echo"]), ("models", []), ("doctor", [])):
+            listed = re.findall(r"(?m)^  (--[\w-]+) ([A-Z][^\s=]*)", run(command, "--help").out)
+            for option, kind in [*listed, *([("--report-fd", "N")] if command == "serve" else [])]:
+                needed = ["--seed", "1"] if option == "--only" else []
+                for value in wrong[kind]:
+                    with self.subTest(command=command, option=option, value=value):
+                        done = run(command, *positional, *needed, f"{option}={value}" if value
+                                   else option, *([] if value else [""]))
+                        self.assertEqual((done.status, done.out), (2, ""), done.err)
+                        self.one_line(done.err, ".")
+                tried.add(option)
+        self.assertLessEqual({"--connections", "--requests", "--rate", "--json", "--minutes",
+                              "--seed", "--size", "--workers", "--listen", "--report-fd"}, tried)
 
     def test_the_line_names_what_is_wrong(self):
         self.one_line(run("serve", "echo", "--idle-timeout", "10").err, "'10'.*10s")
@@ -66,6 +96,39 @@ class Failures(Case):
             port = closed.getsockname()[1]
         self.fails(["bench", f":{port}", "--duration", "1s"], f"127.0.0.1:{port}.*iolite serve")
         self.fails(["connect", f":{port}"], f"127.0.0.1:{port}.*iolite serve")
+
+    def test_more_connections_than_descriptors(self):
+        def few_descriptors():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        self.fails(["bench", ":1", "--connections", "100"], "100.*64 descriptors.*ulimit -n",
+                   prepare=few_descriptors)
+        self.fails(["compare", "--connections", "100"], "100.*64 descriptors.*ulimit -n",
+                   prepare=few_descriptors)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer maps more than any limit")
+    def test_more_connections_than_memory(self):
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if descriptors < 10_000:
+            self.skipTest(f"only {descriptors} descriptors")
+
+        def limit(megabytes):
+            most = int(megabytes * 1_000_000)
+            return lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+        with serve("echo", "--model", "epoll", "--listen", ":0") as s:
+            bench = ["bench", s.address()]
+            few = [*bench, "--requests", "1", "--connections", "1"]
+            enough = next(n for n in range(8, 200, 2) if run(*few, prepare=limit(n)).status == 0)
+            self.fails([*bench, "--size", "200MiB"], "memory",
+                       prepare=limit(enough + 50))
+            self.fails([*bench, "--size", "64KiB", "--connections", "900"], "memory",
+                       prepare=limit(enough + 20))
+            # So large a message leaves too little to start the connections.
+            some = limit(enough + 16)
+            size = next(n for n in range(40, 0, -1)
+                        if run(*few, "--size", f"{n}MiB", prepare=some).status == 0)
+            self.fails([*bench, "--size", f"{size}MiB", "--connections", "9000"], "memory",
+                       prepare=some)
 
     def test_results_that_cannot_be_written(self):
         done = run("models", "--json", self.folder() + "/none/x")

@@ -1,7 +1,9 @@
-// Durations, sizes and rates of the command line: what is written is read as the same.
+// Numbers of the command line: what is written is read as the same.
 #include "apps/options.hpp"
+#include "apps/schedule.hpp"
 #include "fuzz.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace {
@@ -32,6 +34,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (bytes) fuzz::require(parse_size(size_text(*bytes)) == bytes, "a size is kept");
   const auto rate = parse_rate(text);
   refusal_says_why(rate, text);
-  if (rate) fuzz::require(*rate > 0 && std::isfinite(*rate), "a rate is a number above zero");
+  if (rate) {
+    const auto period = length_of(1 / *rate);
+    fuzz::require(period > iolite::clock::duration::zero(), "a rate has a period");
+    fuzz::require(period < iolite::clock::duration::max(), "the period of a rate is not for ever");
+  }
+  const auto minutes = parse_minutes(text);
+  refusal_says_why(minutes, text);
+  if (minutes) {
+    const auto length = length_of(*minutes * 60);
+    fuzz::require(*minutes > 0 && length > iolite::clock::duration::zero(), "minutes last");
+    fuzz::require(length < iolite::clock::duration::max(), "minutes end");
+  }
+  const auto whole = parse_whole(text);
+  refusal_says_why(whole, text);
+  const auto few = parse_count(text, 2, 5);
+  refusal_says_why(few, text);
+  fuzz::require(few.has_value() == (whole && *whole >= 2 && *whole <= 5), "a count has its bounds");
+  if (whole) {
+    const std::string again = std::to_string(*whole);
+    fuzz::require(text.substr(std::min(text.find_first_not_of('0'), text.size() - 1)) == again,
+                  "a whole number is digits only:", again);
+  }
+  fuzz::require(parse_name(text).has_value() == !text.empty(), "a name is not empty");
   return 0;
 }
