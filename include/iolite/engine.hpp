@@ -51,6 +51,8 @@ class engine {
   // From now on nothing is taken from `fd` but what an operation asks for. False: something was
   // (engine_options::receiving); the next operations get it.
   [[nodiscard]] bool take_nothing_ahead(int fd) noexcept { return do_take_nothing_ahead(fd); }
+  // The same; how many bytes were. FIONREAD does not count them.
+  [[nodiscard]] virtual std::size_t arrived_ahead(int /*fd*/) noexcept { return 0; }
   // Where an engine keeps descriptors of its own (engine_traits::own_descriptors), a stream's
   // number means something to that engine only, and to system calls it is EBADF. These two convert.
   // Takes over the ordinary `fd`: the number it goes by from now on. Or -errno: it is as it was.

@@ -107,11 +107,12 @@ int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
   if (!pool) return -ENOMEM;
   const auto room = pool->room();
   if (room.empty()) return -ENOBUFS;
+  const std::size_t wanted = op.size;  // a drain may have limited it
   op.data = room.data();
-  op.size = room.size();
+  op.size = std::min(wanted, room.size());
   const int n = perform(on.os(), op, wait, nonblocking);
   if (n > 0) pool->fill(static_cast<std::size_t>(n));
-  else op.data = nullptr;
+  else op.data = nullptr, op.size = wanted;
   return n;
 }
 

@@ -58,6 +58,11 @@ class io_uring_engine final : public engine, private submitter::owner {
     return {.picks_buffer = true, .own_descriptors = directs_.is_open(), .files = true};
   }
 
+  std::size_t arrived_ahead(int fd) noexcept override {
+    arriving_.stop(fd);
+    return arriving_.unread(fd);
+  }
+
  private:
   started do_start(operation& op) noexcept override {
     if (op.kind == op_kind::accept && !brings_direct(op)) {
@@ -141,23 +146,14 @@ class io_uring_engine final : public engine, private submitter::owner {
   }
 
   int do_adopt(int fd) noexcept override {
-    const auto ask = [this](auto fill) { return result_at_once(fill); };
+    const auto ask = [this](auto fill) { return make_room() ? to_.result_at_once(fill) : -ENOMEM; };
     return directs_.is_open() ? directs_.adopt(os(), fd, ask) : fd;
   }
 
   int do_expose(int fd) noexcept override {
     if (!direct::is(fd)) return fd;
-    return result_at_once([fd](io_uring_sqe& sqe) { direct_files::fill_expose(sqe, fd); });
-  }
-
-  // Of a request that the kernel does without waiting.
-  template <class Fill>
-  int result_at_once(Fill fill) noexcept {
     if (!make_room()) return -ENOMEM;
-    fill(to_.take(ring_tag::at_once));
-    at_once_.reset();
-    while (!at_once_) to_.enter_and_set_aside(nullptr);
-    return *at_once_;
+    return to_.result_at_once([fd](io_uring_sqe& sqe) { direct_files::fill_expose(sqe, fd); });
   }
 
   void do_flush() noexcept override {
@@ -204,8 +200,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   }
 
   void set_aside(const io_uring_cqe& cqe) noexcept override {
-    if (cqe.user_data == ring_tag::at_once) at_once_ = cqe.res;
-    else if (!is_over(cqe)) held_.push_back(cqe);
+    if (!is_over(cqe)) held_.push_back(cqe);
   }
 
   // It was ignored, or noted for who asks next.
@@ -283,7 +278,6 @@ class io_uring_engine final : public engine, private submitter::owner {
   standing_receives arriving_;
   std::size_t in_flight_ = 0;
   bool wake_armed_ = false;
-  std::optional<int> at_once_;  // what result_at_once() waits for
 };
 
 }  // namespace

@@ -117,6 +117,11 @@ bool standing_receives::stop(int fd) noexcept {
   return r->has_come();
 }
 
+std::size_t standing_receives::unread(int fd) noexcept {
+  const receiving* const r = find(fd);
+  return r ? r->unread : 0;
+}
+
 void standing_receives::end_all() noexcept {
   each([this](receiving& r) { r.end(by_, tag(r)); });  // all by one call
   each([this](receiving& r) { r.end_now(by_, tag(r)); });
@@ -244,13 +249,16 @@ int standing_receives::take(receiving& r, operation& op) noexcept {
   }
   part& p = parts_[r.first];
   std::byte* const at = on_.buffers()->memory() + p.at + r.skipped;
-  std::uint32_t n = p.bytes - r.skipped;
+  if (!op.picks_buffer && p.bytes - r.skipped >= large) {
+    r.left = 0;
+    find_observed(r.fd)->waited = by_itself;
+  }
+  const auto n =
+      static_cast<std::uint32_t>(std::min<std::size_t>(p.bytes - r.skipped, left_of(op)));
   if (op.picks_buffer) {
     op.data = at;
     on_.buffers()->hold(at);
   } else {
-    if (n >= large) r.left = 0, find_observed(r.fd)->waited = by_itself;
-    n = static_cast<std::uint32_t>(std::min<std::size_t>(n, left_of(op)));
     std::memcpy(op.data + op.moved, at, n);
   }
   r.unread -= n;

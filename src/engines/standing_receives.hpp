@@ -42,6 +42,8 @@ class standing_receives {
   // What comes for `fd` from now on stays in the kernel until it is asked for. True: something has
   // come already.
   bool stop(int fd) noexcept;
+  // Bytes that have come for `fd` and that no operation has received yet.
+  [[nodiscard]] std::size_t unread(int fd) noexcept;
   void end_all() noexcept;
   // It is closed, and what has come is dropped.
   void forget(int fd) noexcept;

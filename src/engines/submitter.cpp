@@ -43,7 +43,8 @@ void submitter::set_aside() noexcept {
   while (const io_uring_cqe* front = ring_.front()) {
     const io_uring_cqe cqe = *front;
     ring_.pop();
-    owner_.set_aside(cqe);
+    if (cqe.user_data == ring_tag::at_once) at_once_ = cqe.res;
+    else owner_.set_aside(cqe);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "engines/ring.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace iolite {
 
@@ -39,6 +40,14 @@ class submitter {
   void enter(unsigned complete, const timespec* timeout) noexcept;
   // The same, for one completion; sets aside what has come.
   void enter_and_set_aside(const timespec* timeout) noexcept;
+  // Of a request that the kernel does without waiting; sets aside what has come.
+  template <class Fill>
+  int result_at_once(Fill fill) noexcept {
+    fill(take(ring_tag::at_once));
+    at_once_.reset();
+    while (!at_once_) enter_and_set_aside(nullptr);
+    return *at_once_;
+  }
   // The calling thread becomes the ring's: before it registers something.
   void enable() noexcept;
 
@@ -50,6 +59,7 @@ class submitter {
   owner& owner_;
   bool enabled_ = false;
   int failures_ = 0;  // in a row
+  std::optional<int> at_once_;  // what result_at_once() waits for
 };
 
 }  // namespace iolite

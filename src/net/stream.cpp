@@ -155,10 +155,11 @@ bool stream::at_end_for(operation& receive) noexcept {
   if (!owner_ || fd_ < 0 || !owner_->home.ending()) return false;
   std::uint32_t& receivable = owner_->receivable;
   if (receivable == detail::stream_owner::unlimited) {
+    const std::size_t ahead = engine_->arrived_ahead(fd_);  // first: no more leaves the kernel then
     int arrived = 0;
     const system_descriptor socket(*this);
     if (engine_->os().bytes_arrived(socket.number(), &arrived) < 0) return false;
-    receivable = static_cast<std::uint32_t>(arrived);
+    receivable = static_cast<std::uint32_t>(ahead + static_cast<std::size_t>(arrived));
   }
   if (!receive.all) receive.size = std::min<std::size_t>(receive.size, receivable);
   return receivable == 0;

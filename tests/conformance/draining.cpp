@@ -90,6 +90,39 @@ TEST_P(serve, drain_under_load_loses_no_answer_to_a_request_it_had_received) {
   EXPECT_EQ(server.report().connections_cancelled, 0U);
 }
 
+// The same by leases: one may hold several requests.
+task<> leasing_worker(stream peer) {
+  for (;;) {
+    const auto got = co_await peer.recv_lease();
+    if (!got || got->empty()) co_return;
+    for (std::size_t i = 0; i < got->bytes().size(); ++i) {
+      const auto begun = co_await send_text(peer, "A");
+      if (!begun) co_return;
+      static_cast<void>(co_await iolite::sleep(20ms));
+      const auto done = co_await send_text(peer, "D");
+      if (!done) co_return;
+    }
+  }
+}
+
+// Wherever they are by then: in the kernel, or in buffers of the engine.
+TEST_P(serve, requests_that_have_arrived_when_a_drain_begins_are_answered) {
+  for (const auto& handle : {worker, leasing_worker}) {
+    served server(handle, options());
+    ASSERT_TRUE(server.listening()) << server.error();
+    const raw_socket peer = server.connect();
+    peer.send_all("?");
+    EXPECT_EQ(peer.recv_exactly(1), "A");
+    peer.send_all("??");
+    EXPECT_EQ(peer.recv_exactly(2), "DA");
+    peer.send_all("???");
+    server.signal(SIGTERM);
+    EXPECT_EQ(peer.recv_until_end(), "DADADADAD");
+    EXPECT_EQ(server.wait(), 0);
+    EXPECT_EQ(server.report().connections_cancelled, 0U);
+  }
+}
+
 task<> stubborn(stream peer) {
   const auto sent = co_await send_text(peer, "A");
   EXPECT_TRUE(sent);
