@@ -1,5 +1,7 @@
 // What counts as arrived when a server drains: see stream::at_end_for().
+#include "kernel/kernel.hpp"
 #include "support/engine_test.hpp"
+#include "support/system.hpp"
 
 namespace iolite_test {
 namespace {
@@ -59,6 +61,12 @@ task<> some_turns() {
   for (int i = 0; i < 10; ++i) co_await iolite::sleep(1us);
 }
 
+// What was sent is in the kernel now, wherever the loop stands: a simulated network takes its time.
+void let_it_arrive() {
+  constexpr timespec a_while{0, 5'000'000};
+  if (is_simulated()) system_of_test().nanosleep(&a_while);
+}
+
 task<> drain(connection& c, by how, bool brought, bool more) {
   c.theirs.send_all("first");
   EXPECT_EQ(co_await next(c.ours, how), "first");
@@ -68,8 +76,10 @@ task<> drain(connection& c, by how, bool brought, bool more) {
     sent += text;
   };
   send("second");
+  let_it_arrive();
   if (brought) co_await some_turns();
   if (more) send("third");
+  let_it_arrive();
   c.home.ends = true;
   const std::string begun = co_await next(c.ours, how);
   c.theirs.send_all("what comes later is not a request any more");
