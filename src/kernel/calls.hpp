@@ -22,7 +22,8 @@ namespace iolite {
   X(io_uring_setup) X(io_uring_enter) X(io_uring_register) X(mmap) X(munmap) \
   X(clone) X(join) X(detach) \
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit) \
-  X(sendto) X(recvfrom) X(sendmsg)
+  X(sendto) X(recvfrom) X(sendmsg) \
+  X(lstat) X(flock) X(rename) X(mkdir) X(rmdir)
 // clang-format on
 
 enum class call : std::uint8_t {

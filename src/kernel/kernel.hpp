@@ -22,6 +22,7 @@
 
 struct aiocb;
 struct epoll_event;
+struct ifreq;
 struct io_uring_params;
 struct rlimit;
 struct stat;
@@ -137,9 +138,12 @@ class kernel {
   }
   // FIONREAD: how many bytes a receive would find. tcp(7), unix(7).
   int bytes_arrived(int fd, int* n) noexcept { return to_int(call::ioctl, fd, FIONREAD, n); }
+  // SIOCGIFINDEX: the number of a network interface, asked on any socket. netdevice(7).
+  int interface_index(int fd, ifreq* r) noexcept {
+    return to_int(call::ioctl, fd, SIOCGIFINDEX, r);
+  }
   int dup(int fd) noexcept { return to_int(call::dup, fd); }  // close-on-exec
   int dup3(int fd, int onto, int flags) noexcept { return to_int(call::dup3, fd, onto, flags); }
-  int unlink(const char* path) noexcept { return to_int(call::unlink, path); }
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }
 
   // --- files ---
@@ -151,6 +155,7 @@ class kernel {
   }
   int fsync(int fd) noexcept { return to_int(call::fsync, fd); }
   int fstat(int fd, struct stat* out) noexcept { return to_int(call::fstat, fd, out); }
+  int flock(int fd, int operation) noexcept { return to_int(call::flock, fd, operation); }
   // These two raise SIGPIPE where send(2) can be told not to.
   long sendfile(int to, int from, off_t* at, std::size_t n) noexcept {
     return word(call::sendfile, to, from, at, n);
@@ -159,6 +164,13 @@ class kernel {
               unsigned flags) noexcept {
     return word(call::splice, from, from_at, to, to_at, n, flags);
   }
+
+  // --- paths ---
+  int lstat(const char* path, struct stat* out) noexcept { return to_int(call::lstat, path, out); }
+  int unlink(const char* path) noexcept { return to_int(call::unlink, path); }
+  int rename(const char* from, const char* to) noexcept { return to_int(call::rename, from, to); }
+  int mkdir(const char* path, unsigned mode) noexcept { return to_int(call::mkdir, path, mode); }
+  int rmdir(const char* path) noexcept { return to_int(call::rmdir, path); }
 
   // --- readiness: select(2), poll(2), epoll(7), kqueue(2). Milliseconds, < 0: for ever ---
   int select(int n, fd_set* r, fd_set* w, fd_set* x, timeval* t) noexcept {

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -168,6 +169,21 @@ long transfer_with_address(call c, const call_args& a) noexcept {
   return ::sendto(fd, a.as<const void*>(1), bytes, flags, at, a.as<socklen_t>(5));
 }
 
+// On a path; flock(2).
+long name_call(call c, const call_args& a) noexcept {
+  const auto* const path = a.as<const char*>(0);
+  switch (c) {
+  case call::flock: return ::flock(a.as<int>(0), a.as<int>(1));
+  case call::open: return ::open(path, a.as<int>(1), a.as<unsigned>(2));
+  case call::lstat: return ::lstat(path, a.as<struct stat*>(1));
+  case call::unlink: return ::unlink(path);
+  case call::rename: return ::rename(path, a.as<const char*>(1));
+  case call::mkdir: return ::mkdir(path, a.as<unsigned>(1));
+  case call::rmdir: return ::rmdir(path);
+  default: return errno = ENOSYS, -1;
+  }
+}
+
 class linux_kernel final : public kernel {
  public:
   clock::time_point now() noexcept override { return clock::now(); }
@@ -216,7 +232,6 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
     case call::recvfrom: case call::sendto: return transfer_with_address(c, a);
     case call::sendmsg: return ::sendmsg(I(0), P(const msghdr, 1), I(2));
-    case call::open: return ::open(P(const char, 0), I(1), U(2));
     case call::close: return close_once(I(0));
     case call::read: return ::read(I(0), P(void, 1), N(2));
     case call::write: return ::write(I(0), P(const void, 1), N(2));
@@ -224,7 +239,8 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::ioctl: return ::ioctl(I(0), N(1), P(void, 2));
     case call::dup: return ::fcntl(I(0), F_DUPFD_CLOEXEC, 0);
     case call::dup3: return ::dup3(I(0), I(1), I(2));
-    case call::unlink: return ::unlink(P(const char, 0));
+    case call::open: case call::lstat: case call::unlink: case call::rename: case call::mkdir:
+    case call::rmdir: case call::flock: return name_call(c, a);
     case call::pread: return ::pread(I(0), P(void, 1), N(2), a.word[3]);
     case call::pwrite: return ::pwrite(I(0), P(const void, 1), N(2), a.word[3]);
     case call::fsync: return ::fsync(I(0));

@@ -36,7 +36,7 @@ EPOLL = "epoll_(?:create1?|ctl|p?wait2?)"
 SYSTEM_CALLS = (
     "socket|socketpair|bind|listen|accept4?|connect|shutdown|getsockname|getpeername|[gs]etsockopt|"
     "recv|recvfrom|recvm?msg|send|sendto|sendm?msg|sendfile|splice|open|openat|creat|close|p?readv?|"
-    "p?writev?|fsync|fdatasync|ftruncate|fcntl|ioctl|dup[23]?|pipe2?|unlink|"
+    "p?writev?|fsync|fdatasync|ftruncate|fcntl|ioctl|dup[23]?|pipe2?|unlink|lstat|flock|rename|mkdir|rmdir|"
     "p?select|p?poll|" + EPOLL + "|kqueue|kevent|eventfd|timerfd_\\w+|signalfd|inotify_\\w+|"
     "fork|vfork|wait|waitpid|waitid|kill|pidfd_open|mmap|munmap|mprotect|madvise|"
     "sigaction|sigprocmask|pthread_sigmask|sigtimedwait|nanosleep|clock_gettime|getrandom|"
