@@ -8,6 +8,7 @@ using simulated::fault_kind;
 void world::state::start(plan what) {
   program& p = add(what.at, what.name);
   p.is_server = what.serves;
+  if (p.is_server && servers_stop) p.stop();
   machine.turns.start([this, &p, own = what.body] {
     if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
     p.os().stand_still();

@@ -83,6 +83,7 @@ struct world::state {
   std::vector<std::unique_ptr<program>> programs;
   std::vector<plan> plans;  // of each of them
   std::size_t went_on = 0;  // one of them
+  bool servers_stop = false;  // also those that begin anew
   std::size_t planned = 0;  // actions whose time has not come
   std::map<std::uint64_t, std::string> planned_faults;  // their names, by their numbers
 };

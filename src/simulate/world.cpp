@@ -123,6 +123,7 @@ report world::finish() {
   const auto until = s.last_moment();
   ending how = s.go_on(until, [&] { return s.over(false); }, ending::finished);
   if (how == ending::finished) {
+    s.servers_stop = true;
     for (const auto& p : s.programs) {
       if (p->is_server && !s.is_gone(*p)) p->stop();
     }
