@@ -110,7 +110,8 @@ class world {
   // `allow_public` mean nothing here.
   void serve(const host& on, handler h, serve_options o);
 
-  // --- plans: now, or from an action that at() puts at a time ---
+  // --- plans: now, or from an action that at() puts at a time. An action belongs to no program: it
+  // reads elapsed(), not clock::now() ---
   void at(clock::duration since_start, std::function<void()> action);
   // The same for what goes wrong by plan: it has a number as every fault, and may be held back.
   void fault_at(clock::duration since_start, std::string what, std::function<void()> action);

@@ -60,6 +60,8 @@ class kernel {
 
   // The system this program runs on. Any thread, and also from a signal handler.
   static kernel& real() noexcept;
+  // The one that the calling thread runs on: the real one, or in a simulated world its process's.
+  static kernel& of_thread() noexcept;
 
   // Never decreases; starts anywhere.
   [[nodiscard]] virtual clock::time_point now() noexcept = 0;

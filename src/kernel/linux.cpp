@@ -186,7 +186,9 @@ long name_call(call c, const call_args& a) noexcept {
 
 class linux_kernel final : public kernel {
  public:
-  clock::time_point now() noexcept override { return clock::now(); }
+  clock::time_point now() noexcept override {
+    return clock::time_point(std::chrono::steady_clock::now().time_since_epoch());
+  }
 
   long invoke(call c, const call_args& a) noexcept override {
     // A signal handler that wakes a loop may be the first in its thread to come here, and counters

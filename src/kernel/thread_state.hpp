@@ -11,6 +11,7 @@
 namespace iolite {
 
 class engine;
+class kernel;
 
 // What the signal pollers of one thread share: which signals wait there, blocked, and how often the
 // news of one may have been taken by another. Not in it: who is watched, which each poller knows.
@@ -24,6 +25,7 @@ struct signal_thread {
 
 struct thread_state {
   engine* runs = nullptr;  // engine::current()
+  kernel* simulated = nullptr;  // kernel::of_thread(); null: the real one
   signal_thread signals;
 };
 

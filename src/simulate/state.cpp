@@ -10,6 +10,7 @@ void world::state::start(plan what) {
   p.is_server = what.serves;
   if (p.is_server && servers_stop) p.stop();
   machine.turns.start([this, &p, own = what.body] {
+    state_of_thread().simulated = &p.os();
     if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
     p.os().stand_still();
     own(p);

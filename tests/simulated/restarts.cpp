@@ -1,4 +1,4 @@
-// Runs whose programs end while a host is down.
+// Runs whose programs end while a host is down, and the clock that programs read.
 #include "worlds.hpp"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,8 @@ namespace {
 
 using namespace iolite;
 
+constexpr auto models = {"select",      "poll",     "epoll",   "signal",
+                         "nonblocking", "blocking", "io_uring"};
 constexpr auto servers = {"select", "poll", "epoll", "signal", "nonblocking", "io_uring"};
 
 // --- runs that end while a host is down ---
@@ -87,6 +89,36 @@ TEST(simulated_host, a_program_whose_host_is_to_come_back_is_waited_for) {
   EXPECT_TRUE(r.ok()) << r.to_string();
   EXPECT_EQ(lives, 2);
   EXPECT_GE(r.elapsed, 5s);
+}
+
+// The clock that a program reads is the one its sleeps use, also in helpers and after a leap.
+TEST(simulated_host, a_program_reads_the_clock_that_its_sleeps_use) {
+  struct body {
+    static task<> sleep_until_later() {
+      const context c = co_await here{};
+      const auto begin = iolite::clock::now();
+      simulate::check(begin - c.on->now() < 1ms && c.on->now() - begin < 1ms, "one clock");
+      co_await iolite::sleep_until(iolite::clock::now() + 1h);
+      const auto slept = iolite::clock::now() - begin;
+      simulate::check(slept >= 1h && slept < 1h + 1min, "an hour of virtual time");
+      const auto elsewhere = co_await iolite::offload([] { return iolite::clock::now(); });
+      simulate::check(elsewhere.has_value() && *elsewhere - iolite::clock::now() < 1s &&
+                          iolite::clock::now() - *elsewhere < 1s,
+                      "a helper reads the same");
+    }
+  };
+  for (const char* model : models) {
+    simulate::world w(1);
+    const auto early = w.add_host("early"), late = w.add_host("late");
+    w.leap(late, 1000h);
+    for (const auto& h : {early, late}) w.run(h, model, body::sleep_until_later);
+    const auto outside = iolite::clock::now();
+    const auto r = w.finish();
+    EXPECT_TRUE(r.ok()) << model << ": " << r.to_string();
+    EXPECT_GE(r.elapsed, 1h);
+    EXPECT_LT(r.elapsed, 1h + 1min);
+    EXPECT_LT(iolite::clock::now() - outside, 1h) << "who drives the world is outside of it";
+  }
 }
 
 }  // namespace

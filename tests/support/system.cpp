@@ -3,6 +3,7 @@
 
 #include "kernel/simulated/process.hpp"
 #include "kernel/thread.hpp"
+#include "kernel/thread_state.hpp"
 
 #include <atomic>
 #include <limits>
@@ -30,8 +31,12 @@ struct simulated_system::state {
 
 simulated_system::simulated_system(std::uint64_t seed) : state_(std::make_unique<state>(seed)) {
   current = this;
+  iolite::state_of_thread().simulated = &state_->process;
 }
-simulated_system::~simulated_system() { current = nullptr; }
+simulated_system::~simulated_system() {
+  current = nullptr;
+  iolite::state_of_thread().simulated = nullptr;
+}
 
 iolite::kernel& system_of_test() noexcept {
   return current ? current->state_->process : iolite::kernel::real();

@@ -36,6 +36,7 @@ long process::start_thread(thread_function* enter, void* argument) {
   try {
     site_.world.turns.start([this, &made, enter, argument, blocked = site_.signals.blocked()] {
       made.state = &state_of_thread();
+      state_of_thread().simulated = this;
       stand_still();
       site_.signals.mask(SIG_SETMASK, &blocked, nullptr);
       enter(argument);
