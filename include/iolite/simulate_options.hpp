@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace iolite::simulate {
@@ -71,6 +72,8 @@ struct options {
   ring_features rings = {};
   std::uint64_t disk_bytes = 1U << 30;  // of each host: what finds no room is ENOSPC
   clock::duration sync_max = std::chrono::milliseconds(10);  // an fsync takes so long at most
+  // Directories of each disk, besides /tmp, /run, /var/lib and others that every system has.
+  std::vector<std::string> directories = {};
   std::size_t trace_lines = 0;  // how many of the last entries of the trace are kept as text
   // The numbers of the faults that may happen; the others that the seed draws are held back. See
   // shrink.hpp.

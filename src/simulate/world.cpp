@@ -7,6 +7,18 @@
 
 namespace iolite::simulate {
 
+namespace {
+
+// And those that contain it, as `mkdir -p`.
+void make_directories(simulated::disk& on, const std::string& path) {
+  for (std::size_t end = 0; end != path.npos;) {
+    end = path.find('/', end + 1);
+    on.mkdir(path.substr(0, end));
+  }
+}
+
+}  // namespace
+
 std::string host::at(std::uint16_t port) const { return ip_ + ":" + std::to_string(port); }
 
 void check(bool holds, std::string_view what) {
@@ -35,6 +47,7 @@ host world::add_host(std::string_view name) {
   a.ip = {10, 0, 0, static_cast<std::uint8_t>(index + 1)};
   h.addresses.push_back(a);
   h.storage.set_size(state_->wanted.disk_bytes);
+  for (const std::string& path : state_->wanted.directories) make_directories(h.storage, path);
   h.sync_max = state_->wanted.sync_max;
   return {index, "10.0.0." + std::to_string(index + 1)};
 }

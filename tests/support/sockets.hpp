@@ -116,7 +116,7 @@ struct raw_pair {
 void set_nonblocking(int fd, bool on) noexcept;
 [[nodiscard]] int open_descriptors();
 
-// A folder that is removed with what is in it.
+// A folder that is removed with what is in it, on the kernel that the test runs on.
 class temporary_folder {
  public:
   temporary_folder();

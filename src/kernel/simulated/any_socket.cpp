@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 namespace iolite::simulated {
 
@@ -23,6 +24,11 @@ any_socket::~any_socket() {
 int any_socket::protocol() const noexcept {
   if (is_unix()) return 0;
   return type_ == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
+void any_socket::about(struct stat& out) const {
+  file::about(out);
+  out.st_mode = S_IFSOCK | 0777;
 }
 
 int any_socket::bind(const address& at) {

@@ -17,6 +17,7 @@ class any_socket : public file {
 
   [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
   [[nodiscard]] bool sends_signals() const noexcept override { return true; }
+  void about(struct stat& out) const override;
   // Its host has crashed.
   virtual void vanish() = 0;
   [[nodiscard]] any_socket* next_on_host() const noexcept { return next_on_host_; }
@@ -32,9 +33,9 @@ class any_socket : public file {
   virtual int disconnect() { return is_unix() ? -EINVAL : -EAFNOSUPPORT; }
   // The next connection, not yet with a descriptor.
   [[nodiscard]] virtual std::shared_ptr<any_socket> accept() { return nullptr; }
-  // -EINVAL, -EOPNOTSUPP: accept(2) makes no sense now.
-  [[nodiscard]] virtual int may_accept() const { return -EOPNOTSUPP; }
-  [[nodiscard]] bool is_listening() const { return may_accept() == 0; }
+  // -EINVAL, -EOPNOTSUPP: accept(2) makes no sense now, or to who would wait for somebody to come.
+  [[nodiscard]] virtual int may_accept(bool) const { return -EOPNOTSUPP; }
+  [[nodiscard]] bool is_listening() const { return may_accept(false) == 0; }
   [[nodiscard]] virtual bool is_fresh() const = 0;  // was never connected
   virtual int shutdown(int how) = 0;
   [[nodiscard]] virtual std::size_t bytes_arrived() const = 0;  // FIONREAD

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 
 namespace iolite::simulated {
 namespace {
@@ -16,28 +15,6 @@ void copy_sector(const std::vector<std::byte>& from, std::vector<std::byte>& to,
 }
 
 }  // namespace
-
-int disk::open(const std::string& path, int flags, content& out) {
-  if (path.empty()) return -ENOENT;
-  if (path.back() == '/') return -EISDIR;
-  const auto it = files_.find(path);
-  if (it != files_.end()) {
-    if ((flags & O_CREAT) != 0 && (flags & O_EXCL) != 0) return -EEXIST;
-    if ((flags & O_DIRECTORY) != 0) return -ENOTDIR;
-    out = it->second;
-    if ((flags & O_TRUNC) != 0 && (flags & O_ACCMODE) != O_RDONLY) clear(*out);
-    return 0;
-  }
-  const bool device = path == "/dev/full";
-  if ((flags & O_CREAT) == 0 && !device) return -ENOENT;
-  out = std::make_shared<stored>();
-  out->room = room_;
-  out->is_full = device;
-  if (!device) files_.emplace(path, out);
-  return 0;
-}
-
-int disk::unlink(const std::string& path) { return files_.erase(path) > 0 ? 0 : -ENOENT; }
 
 void disk::clear(stored& of) {
   of.room->taken -= of.blocks.size();
@@ -84,8 +61,16 @@ void disk::fail_to_sync(stored& of, random_source& random) {
 }
 
 void disk::crash(random_source& random) {
-  room_ = std::make_shared<space>(space{0, room_->blocks_max});
+  room_ = std::make_shared<space>(space{0, room_->blocks_max, room_->device});
   for (auto it = files_.begin(); it != files_.end();) {
+    if (it->second->is != kind::regular) {
+      it->second->bound = nullptr;
+      it->second->locked_by = nullptr;
+      it->second->shared_by.clear();
+      it->second->room = room_;
+      ++it;
+      continue;
+    }
     const bool lost = !it->second->name_kept && random.below(2) == 0;
     if (!lost) it->second = after_crash(*it->second, random);
     it = lost ? files_.erase(it) : std::next(it);
@@ -100,6 +85,7 @@ disk::content disk::after_crash(const stored& before, random_source& random) con
   for (const std::size_t s : before.unsynced) {
     if (random.below(2) == 0) copy_sector(before.now, out->now, s);
   }
+  out->number = before.number;
   out->kept = out->now;
   out->name_kept = true;
   out->room = room_;

@@ -5,6 +5,7 @@
 #include "kernel/simulated/wait.hpp"
 
 #include <algorithm>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 namespace iolite::simulated {
@@ -21,11 +22,11 @@ bool blocks(const file& f) noexcept { return (f.status_flags & O_NONBLOCK) == 0;
 
 long process::file_call(call c, const call_args& a) {
   if (c == call::open) return open(a.as<const char*>(0), a.as<int>(1));
-  if (c == call::unlink) return unlink(a.as<const char*>(0));
   if (c == call::sendfile) {
     return send_file(a.as<int>(0), a.as<int>(1), a.as<off_t*>(2), a.as<std::size_t>(3));
   }
   if (c == call::splice) return splice(a);
+  if (c == call::flock) return lock(a.as<int>(0), a.as<int>(1));
   const auto f = files_.share(a.as<int>(0));
   if (!f) return -EBADF;
   const auto bytes = a.as<std::size_t>(2);
@@ -50,7 +51,6 @@ long process::file_call(call c, const call_args& a) {
 }
 
 long process::open(const char* path, int flags) {
-  if (site_.at.paths.contains(path)) return -ENXIO;  // a socket's
   if (!files_.has_room()) return -EMFILE;
   disk::content what;
   if (const int r = site_.at.storage.open(path, flags, what); r < 0) return r;
@@ -59,8 +59,39 @@ long process::open(const char* path, int flags) {
   return files_.add(f, (flags & O_CLOEXEC) != 0);
 }
 
-long process::unlink(const char* path) {
-  return site_.at.paths.erase(path) > 0 ? 0 : site_.at.storage.unlink(path);
+long process::path_call(call c, const call_args& a) {
+  disk& storage = site_.at.storage;
+  const auto* const path = a.as<const char*>(0);
+  switch (c) {
+  case call::unlink: return storage.unlink(path);
+  case call::rename: return storage.rename(path, a.as<const char*>(1));
+  case call::mkdir: return storage.mkdir(path);
+  case call::rmdir: return storage.rmdir(path);
+  case call::lstat: {
+    disk::content found;
+    if (const int r = storage.find(path, found); r < 0) return r;
+    auto& out = *a.as<struct stat*>(1);
+    out = {};
+    disk::about(*found, out);
+    return 0;
+  }
+  default: return -ENOSYS;
+  }
+}
+
+// What is not on a disk nobody else can open: its lock is to be had.
+long process::lock(int fd, int operation) {
+  const auto f = files_.share(fd);
+  if (!f) return -EBADF;
+  auto* const on_disk = dynamic_cast<regular_file*>(f.get());
+  if (!on_disk) return 0;
+  int r = disk::lock(on_disk->stored(), *f, operation);
+  if (r != -EAGAIN || (operation & LOCK_NB) != 0) return r;
+  const long w = wait(nullptr, never, [&] {
+    if (r == -EAGAIN) r = disk::lock(on_disk->stored(), *f, operation);
+    return r != -EAGAIN;
+  });
+  return w < 0 ? w : r;
 }
 
 long process::send_file(int to, int from, off_t* at, std::size_t n) {

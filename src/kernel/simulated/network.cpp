@@ -14,6 +14,7 @@ host& network::add(std::string name) {
   hosts_.push_back(std::make_unique<host>());
   hosts_.back()->number = hosts_.size();
   hosts_.back()->name = std::move(name);
+  hosts_.back()->storage.set_device(hosts_.size());
   return *hosts_.back();
 }
 

@@ -13,7 +13,6 @@
 namespace iolite::simulated {
 
 class any_socket;
-class socket_file;
 
 struct host {
   // Sockets by port.
@@ -24,8 +23,8 @@ struct host {
   std::vector<address> addresses;  // besides loopback
   // Of TCP, connected ones included while the port is theirs alone; of UDP.
   port_table ports, datagram_ports;
-  // Unix sockets by path; null: the file was left behind.
-  std::map<std::string, socket_file*> paths;
+  // Unix sockets by names that are no paths: the abstract namespace, unix(7).
+  std::map<std::string, any_socket*> abstract_names;
   disk storage;
   any_socket* sockets = nullptr;  // all of them: see any_socket::next_on_host()
   bool is_up = true;

@@ -43,6 +43,7 @@ bool is_on_descriptor(call c) noexcept {
   case call::pwrite:
   case call::fsync:
   case call::fstat:
+  case call::flock:
   case call::sendfile:
   case call::splice:
   case call::epoll_ctl:
@@ -135,12 +136,17 @@ long process::perform(call c, const call_args& a) {
   case call::setsockopt:
   case call::getsockopt:
   case call::ioctl: return socket_call(c, a);
-  case call::open:
+  case call::lstat:
   case call::unlink:
+  case call::rename:
+  case call::mkdir:
+  case call::rmdir: return path_call(c, a);
+  case call::open:
   case call::pread:
   case call::pwrite:
   case call::fsync:
   case call::fstat:
+  case call::flock:
   case call::sendfile:
   case call::splice: return file_call(c, a);
   default: return descriptor_call(c, a);

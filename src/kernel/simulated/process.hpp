@@ -106,7 +106,8 @@ class process final : public kernel {
   // --- file_calls.cpp ---
   long file_call(call c, const call_args& a);
   long open(const char* path, int flags);
-  long unlink(const char* path);
+  long path_call(call c, const call_args& a);
+  long lock(int fd, int operation);
   long send_file(int to, int from, off_t* at, std::size_t n);
   long splice(const call_args& a);
   long write_whole(const std::shared_ptr<file>& to, std::span<const std::byte> bytes, bool waits);

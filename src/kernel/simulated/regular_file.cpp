@@ -2,7 +2,7 @@
 #include "kernel/simulated/regular_file.hpp"
 
 #include <algorithm>
-#include <sys/stat.h>
+#include <sys/file.h>
 
 namespace iolite::simulated {
 
@@ -20,6 +20,7 @@ long regular_file::write(std::span<const std::byte> from) {
 }
 
 long regular_file::read_at(std::span<std::byte> into, std::uint64_t at) {
+  if (what_->is == disk::kind::directory) return -EISDIR;
   if ((status_flags & O_ACCMODE) == O_WRONLY) return -EBADF;
   if (what_->is_full) {
     std::ranges::fill(into, std::byte{});
@@ -53,12 +54,8 @@ long regular_file::sync() {
   return 0;
 }
 
-void regular_file::about(struct stat& out) const {
-  out.st_mode = S_IFREG | 0644;
-  out.st_nlink = 1;
-  out.st_size = static_cast<off_t>(what_->now.size());
-  out.st_blksize = disk::block_bytes;
-  out.st_blocks = static_cast<blkcnt_t>(what_->blocks.size() * (disk::block_bytes / 512));
-}
+void regular_file::about(struct stat& out) const { disk::about(*what_, out); }
+
+void regular_file::closed() { disk::lock(*what_, *this, LOCK_UN); }
 
 }  // namespace iolite::simulated

@@ -1,4 +1,5 @@
-// An open file of a host's disk. It is always ready, and no epoll set takes it: epoll_ctl(2).
+// An open file or directory of a host's disk. It is always ready, and no epoll set takes it:
+// epoll_ctl(2).
 #pragma once
 #include "kernel/simulated/disk.hpp"
 #include "kernel/simulated/file.hpp"
@@ -12,7 +13,9 @@ class regular_file final : public file {
 
   [[nodiscard]] short readiness() const override { return POLLIN | POLLOUT; }
   [[nodiscard]] bool can_be_watched() const noexcept override { return false; }
-  [[nodiscard]] bool is_regular() const noexcept override { return true; }
+  [[nodiscard]] bool is_regular() const noexcept override {
+    return what_->is == disk::kind::regular;
+  }
   [[nodiscard]] std::string describe() const override { return "file " + path_; }
   long read(std::span<std::byte> into) override;
   long write(std::span<const std::byte> from) override;
@@ -20,6 +23,8 @@ class regular_file final : public file {
   long write_at(std::span<const std::byte> from, std::uint64_t at) override;
   long sync() override;
   void about(struct stat& out) const override;
+  void closed() override;
+  [[nodiscard]] disk::stored& stored() const noexcept { return *what_; }
 
   std::uint64_t position = 0;  // of the next read or write that names none
 

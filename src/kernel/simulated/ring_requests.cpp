@@ -113,7 +113,7 @@ int ring_file::at_once(const submission& asked) {
 int ring_file::accept(request& r, unsigned& flags) {
   auto* const s = dynamic_cast<any_socket*>(r.on.get());
   if (!s) return -ENOTSOCK;
-  if (const int bad = s->may_accept(); bad < 0) return bad;
+  if (const int bad = s->may_accept(true); bad < 0) return bad;
   if ((s->readiness() & POLLIN) == 0) return -EAGAIN;
   const bool into_slot = r.asked.file_index != 0;
   if (!into_slot && !files_.has_room()) return -EMFILE;

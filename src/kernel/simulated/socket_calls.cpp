@@ -98,7 +98,7 @@ long process::accept(int fd, sockaddr* to, socklen_t* bytes, int flags) {
   std::shared_ptr<any_socket> child;
   const bool waits = (s->status_flags & O_NONBLOCK) == 0;
   const long r = until_ready(s, POLLIN, waits, [&]() -> long {
-    if (const int bad = s->may_accept(); bad < 0) return bad;
+    if (const int bad = s->may_accept(waits); bad < 0) return bad;
     if ((s->readiness() & POLLIN) != 0) {
       if (const long refused = refuse_memory(); refused < 0) return refused;
     }

@@ -3,6 +3,7 @@
 #include "kernel/simulated/socket_file.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace iolite::simulated {
 
@@ -22,7 +23,7 @@ void socket_file::join_unix(const shared& a, const shared& b) {
 short socket_file::readiness() const {
   switch (stage_) {
   case stage::fresh: return POLLOUT | POLLHUP;
-  case stage::listening: return accepted_.empty() ? short{0} : short{POLLIN};
+  case stage::listening: return static_cast<short>(listener_readiness());
   case stage::connecting: return 0;
   case stage::connected:
   case stage::failed: break;
@@ -34,6 +35,13 @@ short socket_file::readiness() const {
   if (is_writable() || (no_more_out_ && !is_unix())) bits |= POLLOUT;
   else wants_room_ = true;
   return static_cast<short>(bits);
+}
+
+int socket_file::listener_readiness() const {
+  int bits = accepted_.empty() ? 0 : POLLIN;
+  if (no_more_in_) bits |= POLLIN | POLLRDHUP;
+  if (no_more_in_ && no_more_out_) bits |= POLLHUP;
+  return bits;
 }
 
 std::string socket_file::describe() const {
@@ -57,26 +65,64 @@ std::string socket_file::describe() const {
 
 int socket_file::bind(const address& at) {
   if (!is_unix()) return any_socket::bind(at);
-  return bound_ ? -EINVAL : bind_path(at);
+  if (at.path.empty()) return bound_ ? 0 : bind_somewhere();
+  return at.path[0] == '\0' ? bind_abstract(at) : bind_path(at);
 }
 
+// What is there already is found first: unix_bind_bsd() in Linux.
 int socket_file::bind_path(const address& at) {
-  if (at.path.empty()) return -EINVAL;
-  auto& paths = of().at.paths;
-  if (paths.contains(at.path)) return -EADDRINUSE;
-  paths[at.path] = this;
+  disk& storage = of().at.storage;
+  disk::content made;
+  if (const int r = storage.bind(at.path, *this, made); r < 0) return r;
+  if (bound_) return storage.unlink(at.path), -EINVAL;
+  path_file_ = std::move(made);
   local_ = at;
   bound_ = true;
   return 0;
 }
 
+int socket_file::bind_abstract(const address& at) {
+  if (bound_) return -EINVAL;
+  if (!of().at.abstract_names.try_emplace(at.path, this).second) return -EADDRINUSE;
+  local_ = at;
+  bound_ = true;
+  return 0;
+}
+
+// A name of five digits that nobody has: unix(7), "Autobind feature".
+int socket_file::bind_somewhere() {
+  address at;
+  at.family = AF_UNIX;
+  do {
+    char name[8];
+    std::snprintf(name, sizeof name, "%05x", static_cast<unsigned>(world().random.below(1 << 20)));
+    at.path = std::string(1, '\0') + name;
+  } while (of().at.abstract_names.contains(at.path));
+  return bind_abstract(at);
+}
+
 void socket_file::leave_names() {
   if (!is_unix()) return leave_ports();
   if (!std::exchange(bound_, false)) return;
-  const auto it = of().at.paths.find(local_.path);
-  if (it == of().at.paths.end() || it->second != this) return;
-  if (local_.path[0] == '\0') of().at.paths.erase(it);
-  else it->second = nullptr;  // the file stays until it is unlinked
+  if (path_file_) path_file_->bound = nullptr;  // the file stays until it is unlinked
+  else of().at.abstract_names.erase(local_.path);
+  path_file_.reset();
+}
+
+// Who has bound the name: 0 or -errno.
+int socket_file::find_bound(const address& to, socket_file*& out) const {
+  const host& here = of().at;
+  any_socket* found = nullptr;
+  if (to.path.empty() || to.path[0] == '\0') {
+    const auto it = here.abstract_names.find(to.path);
+    if (it != here.abstract_names.end()) found = it->second;
+  } else {
+    disk::content at_path;
+    if (const int r = here.storage.find(to.path, at_path); r < 0) return r;
+    found = at_path->bound;  // of a file that is no socket: nobody
+  }
+  out = static_cast<socket_file*>(found);  // unix datagram sockets are not simulated
+  return found ? 0 : -ECONNREFUSED;
 }
 
 // --- listening and connecting ---
@@ -102,10 +148,11 @@ std::shared_ptr<any_socket> socket_file::accept() {
 }
 
 int socket_file::connect(const address& to) {
+  if (is_unix()) return connect_unix(to);
   switch (stage_) {
   case stage::connected: return std::exchange(untold_, false) ? 0 : -EISCONN;
   case stage::connecting: return -EALREADY;
-  case stage::listening: return is_unix() ? -EINVAL : -EISCONN;
+  case stage::listening: return -EISCONN;
   case stage::failed: {
     const int error = take_error();
     stage_ = stage::fresh;
@@ -114,7 +161,6 @@ int socket_file::connect(const address& to) {
   }
   case stage::fresh: break;
   }
-  if (is_unix()) return connect_unix(to);
   if (to.port == 0) return -ECONNREFUSED;
   peer_ = meant_by(to);
   there_ = world().net.find(of().at, peer_);
@@ -129,11 +175,11 @@ int socket_file::connect(const address& to) {
 }
 
 int socket_file::connect_unix(const address& to) {
-  const auto it = of().at.paths.find(to.path);
-  if (it == of().at.paths.end()) return to.path[0] == '\0' ? -ECONNREFUSED : -ENOENT;
-  socket_file* const listener = it->second;
-  if (!listener || listener->stage_ != stage::listening) return -ECONNREFUSED;
+  socket_file* listener = nullptr;
+  if (const int r = find_bound(to, listener); r < 0) return r;
+  if (listener->stage_ != stage::listening || listener->no_more_in_) return -ECONNREFUSED;
   if (listener->queue_is_full()) return -EAGAIN;
+  if (stage_ != stage::fresh) return stage_ == stage::listening ? -EINVAL : -EISCONN;
   const auto child = std::make_shared<socket_file>(listener->of(), AF_UNIX);
   child->local_ = listener->local_;
   join_unix(self(), child);
@@ -155,6 +201,7 @@ int socket_file::shutdown(int how) {
     changed_by_us(POLLIN | POLLHUP);
     return 0;
   }
+  if (stage_ == stage::listening) return shut_down_listener(how);
   if (stage_ != stage::connected) return is_unix() ? 0 : -ENOTCONN;
   const shared other = other_.lock();
   if (how != SHUT_WR) {
@@ -167,6 +214,14 @@ int socket_file::shutdown(int how) {
   }
   changed_by_us(POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
   if (is_unix() && other) other->changed_by_us(POLLOUT | POLLIN | POLLHUP);
+  return 0;
+}
+
+// Newcomers are refused; who is in the queue may still be accepted.
+int socket_file::shut_down_listener(int how) {
+  no_more_in_ = no_more_in_ || how != SHUT_WR;
+  no_more_out_ = no_more_out_ || how != SHUT_RD;
+  changed_by_us(POLLIN | POLLRDHUP | POLLHUP);
   return 0;
 }
 

@@ -33,7 +33,10 @@ class socket_file final : public any_socket {
   int listen(int backlog) override;
   int connect(const address& to) override;
   [[nodiscard]] std::shared_ptr<any_socket> accept() override;
-  [[nodiscard]] int may_accept() const override { return stage_ == stage::listening ? 0 : -EINVAL; }
+  [[nodiscard]] int may_accept(bool waits) const override {
+    const bool in_vain = waits && no_more_in_ && accepted_.empty();  // shutdown(2)
+    return stage_ == stage::listening && !in_vain ? 0 : -EINVAL;
+  }
   [[nodiscard]] bool is_fresh() const override { return stage_ == stage::fresh; }
   int shutdown(int how) override;
   [[nodiscard]] const address* peer() const override {
@@ -63,11 +66,16 @@ class socket_file final : public any_socket {
 
   // --- socket_file.cpp ---
   int bind_path(const address& at);
+  int bind_abstract(const address& at);
+  int bind_somewhere();
+  int find_bound(const address& to, socket_file*& out) const;
   int connect_unix(const address& to);
   [[nodiscard]] bool queue_is_full() const noexcept {
     return accepted_.size() + opening_ > backlog_;
   }
   void leave_names();
+  [[nodiscard]] int listener_readiness() const;
+  int shut_down_listener(int how);
   void close_listener();
 
   // --- handshake.cpp: TCP's ---
@@ -101,6 +109,8 @@ class socket_file final : public any_socket {
   address peer_;
   bool untold_ = false;  // connected, and connect(2) has not said so yet
   mutable bool wants_room_ = false;  // somebody has seen that it is not writable
+
+  disk::content path_file_;  // unix: that bind(2) has made
 
   // Listening.
   std::size_t backlog_ = 0;
