@@ -37,6 +37,15 @@ int connect_once(kernel& os, const operation& op) noexcept {
   return os.sendmsg(op.fd, &pieces.header(), flags);
 }
 
+// Whether a SIGPIPE waits already, blocked by the program: one that is raised now adds nothing to
+// it. Where the program does not block it, it cannot wait.
+bool pipe_signal_waits(kernel& os, const sigset_t& mask) noexcept {
+  sigset_t waiting;
+  sigemptyset(&waiting);
+  if (sigismember(&mask, SIGPIPE) == 1) os.sigpending(&waiting);
+  return sigismember(&waiting, SIGPIPE) == 1;
+}
+
 // The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE: whether
 // it is blocked, and what it does, is the program's business. pthread_sigmask(3).
 long send_file_once(kernel& os, const operation& op) noexcept {
@@ -45,12 +54,14 @@ long send_file_once(kernel& os, const operation& op) noexcept {
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
   if (const int r = os.sigprocmask(SIG_BLOCK, &pipe_signal, &mask); r < 0) return r;
+  const bool programs_own = pipe_signal_waits(os, mask);
   const auto& from = *reinterpret_cast<const file_source*>(op.data);
   off_t at = place_of(op, from.at);
   const long n = from.pipe
                      ? os.splice(from.fd, nullptr, op.fd, nullptr, left_of(op), SPLICE_F_NONBLOCK)
                      : os.sendfile(op.fd, from.fd, &at, left_of(op));
-  if (n == -EPIPE || (n > 0 && static_cast<std::size_t>(n) < left_of(op))) {
+  const bool may_raise = n == -EPIPE || (n > 0 && static_cast<std::size_t>(n) < left_of(op));
+  if (may_raise && !programs_own) {
     constexpr timespec at_once{};  // after a part was sent the signal comes without the error
     os.sigtimedwait(&pipe_signal, nullptr, &at_once);
   }

@@ -212,6 +212,8 @@ class kernel {
   int sigtimedwait(const sigset_t* set, siginfo_t* out, const timespec* t) noexcept {
     return to_int(call::sigtimedwait, set, out, t);
   }
+  // Those that wait, blocked, for this thread or for the process.
+  int sigpending(sigset_t* out) noexcept { return to_int(call::sigpending, out); }
   int sigaction(int number, const struct sigaction* act, struct sigaction* old) noexcept {
     return to_int(call::sigaction, number, act, old);
   }

@@ -151,6 +151,13 @@ long thread_call(call c, const call_args& a) noexcept {
   return r < 0 ? r : static_cast<long>(made);
 }
 
+long signal_call(call c, const call_args& a) noexcept {
+  if (c == call::sigpending) return ::sigpending(a.as<sigset_t*>(0));
+  if (c == call::sigprocmask)
+    return negated(::pthread_sigmask(a.as<int>(0), a.as<sigset_t*>(1), a.as<sigset_t*>(2)));
+  return ::sigtimedwait(a.as<sigset_t*>(0), a.as<siginfo_t*>(1), a.as<const timespec*>(2));
+}
+
 long ring_call(call c, const call_args& a) noexcept {
   if (c == call::io_uring_setup) return ::syscall(SYS_io_uring_setup, a.as<unsigned>(0), a.word[1]);
   if (c == call::io_uring_register)
@@ -212,7 +219,6 @@ long address(void* p) noexcept { return reinterpret_cast<long>(p); }
 // NOLINTBEGIN(bugprone-macro-parentheses): these are types
 #define P(type, n) a.as<type*>(n)
 #define F(n) a.as<fd_set*>(n)
-#define S(n) a.as<sigset_t*>(n)
 #define A(n) a.as<struct sigaction*>(n)
 #define T(n) a.as<const timespec*>(n)
 // NOLINTEND(bugprone-macro-parentheses)
@@ -261,8 +267,8 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::futex_wake: return futex(P(std::uint32_t, 0), FUTEX_WAKE, a.word[1], nullptr);
     case call::sched_yield: return ::sched_yield();
     case call::nanosleep: return ::nanosleep(T(0), nullptr);
-    case call::sigprocmask: return negated(::pthread_sigmask(I(0), S(1), S(2)));
-    case call::sigtimedwait: return ::sigtimedwait(S(0), P(siginfo_t, 1), T(2));
+    case call::sigprocmask: case call::sigtimedwait: case call::sigpending:
+      return signal_call(c, a);
     case call::sigaction: return ::sigaction(I(0), A(1), A(2));
     case call::gettid: return ::gettid();
     case call::getpid: return ::getpid();
@@ -293,7 +299,6 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
 #undef N
 #undef P
 #undef F
-#undef S
 #undef A
 #undef T
 

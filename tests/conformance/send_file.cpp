@@ -139,6 +139,48 @@ TEST_P(engine, a_file_sent_to_a_peer_that_is_gone_is_an_error_and_no_signal) {
   EXPECT_EQ(end.exit_status, 0) << end.errors;
 }
 
+// The program blocks SIGPIPE and waits for it itself: one of its own is not ours to take, and ours
+// is not to be seen.
+TEST_P(engine, a_pipe_signal_of_the_program_is_still_there_after_a_file_was_sent) {
+  struct body {
+    static task<> check(stream to, std::string path, transfer how) {
+      std::error_code last;
+      for (int i = 0; i < 100 && !last; ++i) {
+        const auto sent = co_await send_path(to, path, how);
+        if (!sent) last = sent.error();
+      }
+      EXPECT_TRUE(is_gone(last)) << last.message();
+    }
+  };
+  const temporary_file here;
+  here.write(pattern(100'000));
+  const child_end end = run_in_child([&] {
+    const auto e = new_engine(GetParam());
+    kernel& os = system_of_test();
+    sigset_t pipe_signal, waiting;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    os.sigprocmask(SIG_BLOCK, &pipe_signal, nullptr);
+    for (const bool waits : {false, true}) {
+      raw_pair broken = raw_unix_pair();
+      broken.b.close();
+      if (waits) {
+        EXPECT_EQ(os.send(broken.a.fd(), "x", 1, 0), -EPIPE);
+      }
+      for (const transfer how : ways) {
+        half_pair p = unix_half(*e);
+        p.theirs.close();
+        e->run(body::check(std::move(p.ours), here.path(), how));
+        os.sigpending(&waiting);
+        EXPECT_EQ(sigismember(&waiting, SIGPIPE), waits ? 1 : 0) << static_cast<int>(how);
+      }
+      constexpr timespec at_once{};
+      EXPECT_EQ(os.sigtimedwait(&pipe_signal, nullptr, &at_once), waits ? SIGPIPE : -EAGAIN);
+    }
+  });
+  EXPECT_EQ(end.exit_status, 0) << end.errors;
+}
+
 TEST_P(engine, a_file_sent_to_a_peer_that_does_not_read_times_out) {
   struct body {
     static task<> check(stream to, std::string path, transfer how) {

@@ -181,6 +181,9 @@ TEST(differential, sendfile_to_who_has_no_room_or_has_gone) {
     s.close(b);
     s.note("sendfile", s.os().sendfile(a, f.fd, &at, 10));
     constexpr timespec at_once{};
+    sigset_t waiting;
+    s.note("sigpending", s.os().sigpending(&waiting));
+    s.note("waits", sigismember(&waiting, SIGPIPE));
     s.note("SIGPIPE", s.os().sigtimedwait(&pipe_signal, nullptr, &at_once));
     s.note("SIGPIPE", s.os().sigtimedwait(&pipe_signal, nullptr, &at_once));
     s.os().sigprocmask(SIG_SETMASK, &before, nullptr);

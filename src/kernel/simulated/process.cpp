@@ -249,6 +249,7 @@ long process::descriptor_call(call c, const call_args& a) {
   case call::sigaction:
     return site_.signals.action(a.as<int>(0), a.as<const struct sigaction*>(1),
                                 a.as<struct sigaction*>(2));
+  case call::sigpending: *a.as<sigset_t*>(0) = site_.signals.pending(); return 0;
   case call::sigtimedwait:
     return wait_for_signal(*a.as<const sigset_t*>(0), a.as<siginfo_t*>(1),
                            a.as<const timespec*>(2));

@@ -101,6 +101,16 @@ bool signal_table::is_waiting(int id, const sigset_t& set) const noexcept {
   return false;
 }
 
+sigset_t signal_table::pending() {
+  sigset_t out;
+  ::sigemptyset(&out);
+  const one_thread& me = mine();
+  for (int n = 1; n < NSIG; ++n) {
+    if (!me.waiting[static_cast<std::size_t>(n)].empty()) ::sigaddset(&out, n);
+  }
+  return out;
+}
+
 int signal_table::take(const sigset_t& set, siginfo_t* out) {
   one_thread& me = mine();
   for (int n = 1; n < NSIG; ++n) {

@@ -36,6 +36,7 @@ class signal_table {
   int action(int number, const struct sigaction* act, struct sigaction* old);
   // One of `set` that waits for the calling thread, the lowest number first; 0: none does.
   int take(const sigset_t& set, siginfo_t* out);
+  [[nodiscard]] sigset_t pending();  // of the calling thread
   // Does one of `set` wait for thread `id`? Asked from any.
   [[nodiscard]] bool is_waiting(int id, const sigset_t& set) const noexcept;
 
