@@ -1,5 +1,7 @@
 #include "output.hpp"
 
+#include "iolite/one_line.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -68,9 +70,8 @@ bool print(std::string_view text) {
 }
 
 void complain(std::string_view message) {
-  std::string line = "iolite: ";
-  for (const char c : message) line += c == '\n' ? ' ' : c;
-  line += '\n';
+  constexpr std::size_t bytes_max = 4096;  // what is wrong with long arguments may be long
+  const std::string line = one_line("iolite: " + std::string(message), bytes_max) + "\n";
   (void)write_whole(STDERR_FILENO, line);  // nowhere is left to report to
 }
 

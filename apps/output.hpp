@@ -16,7 +16,7 @@ inline constexpr int status_usage = 2;
 // not worth a message, anything else has been complained about.
 bool print(std::string_view text);
 
-// `iolite: MESSAGE` on standard error, as one line whatever the message holds.
+// `iolite: MESSAGE` on standard error, as one safe line whatever the message holds: one_line.hpp.
 void complain(std::string_view message);
 
 // Complains, and gives the status of a failure.

@@ -13,6 +13,7 @@
 #include "iolite/message.hpp"
 #include "iolite/models.hpp"
 #include "iolite/offload.hpp"
+#include "iolite/one_line.hpp"
 #include "iolite/operation.hpp"
 #include "iolite/outbox.hpp"
 #include "iolite/ready.hpp"
