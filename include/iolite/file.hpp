@@ -9,7 +9,8 @@
 // engine gives the call to a helper thread (see offload.hpp), and a blocking engine makes it.
 //
 // Every read and write names its place, so several may be pending at once. A pending one can be
-// cancelled before it began; after that it ends by itself, and its buffer must live as long.
+// cancelled before it began; after that it ends by itself, and its buffer must live as long: on a
+// disk that hangs, so does the task. open() alone can be given up at any time, as it lends nothing.
 #pragma once
 #include "iolite/offload.hpp"
 #include "iolite/result.hpp"
@@ -96,6 +97,7 @@ class file {
   ~file() { close(); }
 
   // open(2), on a helper: a path may lead anywhere. `permissions`: of a new file, less the umask.
+  // Cancelled, it ends at once, but on a blocking engine; what is opened after that is closed.
   [[nodiscard]] static task<result<file>> open(std::string path, file_mode mode,
                                                unsigned permissions = 0644);
   // Takes over an open descriptor.

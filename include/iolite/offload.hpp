@@ -3,13 +3,19 @@
 //   auto size = co_await iolite::offload([&] { return std::filesystem::file_size(path); });
 //
 // The helpers are few (offload_threads_max), started when needed and shared by the process; calls
-// beyond that wait in line. On a blocking engine the call runs where it stands.
+// beyond that wait in line. A call that hangs (a dead disk) holds its helper: where the line has
+// not moved for 100 ms, those at work count as hanging and others are started in their place, up to
+// offload_threads_limit in all. On a blocking engine the call runs where it stands.
+//
+// A call may use what the awaiting task has, so that waits until the call is over, also when it is
+// cancelled. file::open() is an exception: it ends at once, and what it still opens is closed.
 #pragma once
 #include "iolite/event.hpp"
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"
 
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -17,10 +23,24 @@
 namespace iolite {
 
 inline constexpr unsigned offload_threads_max = 8;
+inline constexpr unsigned offload_threads_limit = 64;
 
 namespace detail {
 
-// A call in line for a helper. It cannot be interrupted once it runs; in line it can be cancelled.
+// A call that owns all it uses, also the kernel: who waits for it may leave while a helper makes
+// it. Then the helper destroys it.
+class owned_call {
+ public:
+  owned_call() = default;
+  owned_call(const owned_call&) = delete;
+  owned_call& operator=(const owned_call&) = delete;
+  virtual ~owned_call() = default;
+  virtual void call() noexcept = 0;
+  bool left = false;  // the pool's
+};
+
+// A call in line for a helper, where it can be cancelled. Once it runs, it can be left behind if it
+// is an owned one; nothing can interrupt it.
 class offload_operation : public awaitable_operation {
  public:
   template <class Promise>
@@ -28,12 +48,30 @@ class offload_operation : public awaitable_operation {
     return hand_over(h, h.promise().ctx());
   }
   virtual void call() noexcept = 0;
+  [[nodiscard]] owned_call* owned() const noexcept { return owned_.get(); }
+  // To the helper that makes it.
+  void leave() noexcept { owned_.release()->left = true; }
 
  protected:
+  offload_operation() = default;
+  explicit offload_operation(std::unique_ptr<owned_call> owned) noexcept
+      : owned_(std::move(owned)) {}
   ~offload_operation() = default;
   // Throws std::system_error when no helper can be started at all.
   bool hand_over(std::coroutine_handle<> h, const context& c);
   int take_back() noexcept;
+
+ private:
+  std::unique_ptr<owned_call> owned_;  // or null
+};
+
+// co_await: what the call has to say is in it then; an error when it was cancelled.
+class offloaded_owned final : public offload_operation {
+ public:
+  explicit offloaded_owned(std::unique_ptr<owned_call> c) noexcept
+      : offload_operation(std::move(c)) {}
+  void call() noexcept override { owned()->call(); }
+  result<void> await_resume() noexcept;
 };
 
 template <class F>

@@ -1,4 +1,8 @@
 // See offload.hpp: a few helper threads and one line of calls.
+//
+// Whether a call hangs shows only where others wait for its helper. So nobody looks before a call
+// is in line and no further helper may be started; then one more thread, the watch, looks whether
+// the line moves. It ends with the line.
 #include "iolite/offload.hpp"
 
 #include "core/process.hpp"
@@ -6,10 +10,20 @@
 #include "iolite/scope.hpp"
 #include "kernel/thread.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <exception>
 
 namespace iolite {
 namespace {
+
+using detail::offload_operation;
+using detail::owned_call;
+
+constexpr auto line_moves_within = std::chrono::milliseconds(100);
+
+// Of an operation: its `size`.
+enum stage : std::size_t { called, in_line, answered };
 
 // Of one process. Its helpers wait in futex(2), which a simulated kernel knows as well.
 class helper_pool final : public event_source, public kernel::resident {
@@ -18,26 +32,27 @@ class helper_pool final : public event_source, public kernel::resident {
 
   // Throws when there is no helper and none can be started. With the lock held.
   void ensure_helper() {
-    if (idle_ > waiting_ || helpers_ == offload_threads_max) return;
+    if (idle_ > waiting_) return;
     try {
-      os_thread(os_, [this] { help(); }).detach();
-      ++helpers_;
-      ++idle_;
+      if (helpers_ < most()) start_helper();
+      else start_watch();
     } catch (const std::system_error&) {
       if (helpers_ == 0) throw;
     }
   }
   // With the lock held.
   void add(operation& op) noexcept {
-    op.size = 1;  // in line
+    op.size = in_line;
     line_.push(op);
     ++waiting_;
     if (idle_ > 0) tell(1);
   }
   bool forget(operation& op) noexcept override {
     const std::lock_guard hold(lock);
-    if (op.size == 0) return false;
-    op.size = 0;
+    auto& call = static_cast<offload_operation&>(op);
+    if (op.size == called && call.owned()) return call.leave(), true;
+    if (op.size != in_line) return false;
+    op.size = called;
     line_.remove(op);
     --waiting_;
     return true;
@@ -45,27 +60,64 @@ class helper_pool final : public event_source, public kernel::resident {
   void process_ends() noexcept override {
     const std::lock_guard hold(lock);
     ending_ = true;
-    tell(offload_threads_max);
+    tell(offload_threads_limit);
+    std::atomic_ref(end_).store(1);
+    os_.futex_wake(&end_, 1);
   }
 
   std::mutex lock;
   const unsigned made_after;  // which side of a fork made it
 
  private:
+  // Those that hang are not counted, as far as the limit allows.
+  [[nodiscard]] unsigned most() const noexcept {
+    return std::min(offload_threads_max + hanging_, offload_threads_limit);
+  }
+  void start_helper() {
+    os_thread(os_, [this] { help(); }).detach();
+    ++helpers_;
+    ++idle_;
+  }
+  void start_watch() {
+    if (watched_ || helpers_ == offload_threads_limit) return;
+    os_thread(os_, [this] { watch(); }).detach();
+    watched_ = true;
+  }
+
   void help() noexcept {
     std::unique_lock hold(lock);
     for (;;) {
-      operation* const op = await_call(hold);
+      auto* const op = static_cast<offload_operation*>(await_call(hold));
       if (!op) return;
-      op->size = 0;
+      op->size = called;
       --waiting_;
       --idle_;
+      ++taken_;
+      const std::uint64_t began = hangs_seen_;
+      owned_call* const owned = op->owned();
       hold.unlock();
-      static_cast<detail::offload_operation*>(op)->call();
+      if (owned) owned->call();
+      else op->call();
+      std::unique_ptr<owned_call> left_behind;
       hold.lock();
+      if (owned && owned->left) left_behind.reset(owned);  // `op` is gone
+      else answer(*op);
+      if (began != hangs_seen_) --hanging_;
+      if (helpers_ > most()) {
+        --helpers_;
+        return hold.unlock();
+      }
       ++idle_;
-      op->on->post(*op, 0);  // with the lock held: take_back() waits until we let go of the engine
+      if (!left_behind) continue;
+      hold.unlock();
+      left_behind.reset();
+      hold.lock();
     }
+  }
+  // With the lock held: take_back() waits until we let go of the engine.
+  static void answer(operation& op) noexcept {
+    op.size = answered;
+    op.on->post(op, 0);
   }
   operation* await_call(std::unique_lock<std::mutex>& hold) noexcept {
     while (line_.empty() && !ending_) {
@@ -81,12 +133,45 @@ class helper_pool final : public event_source, public kernel::resident {
     os_.futex_wake(&news_, static_cast<int>(helpers));
   }
 
+  // While calls are in line: those at work hang when none of them has taken the next for a while.
+  void watch() noexcept {
+    std::unique_lock hold(lock);
+    while (!ending_ && !line_.empty() && helpers_ < offload_threads_limit) {
+      const std::uint64_t before = taken_;
+      hold.unlock();
+      pause();
+      hold.lock();
+      if (taken_ != before || idle_ > 0) continue;
+      hanging_ = helpers_;
+      ++hangs_seen_;
+      try {
+        while (helpers_ < most() && idle_ < waiting_) start_helper();
+      } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): it is tried again
+      }
+    }
+    watched_ = false;
+  }
+  void pause() noexcept {
+    const clock::time_point until = os_.now() + line_moves_within;
+    for (clock::time_point now = os_.now(); now < until; now = os_.now()) {
+      if (std::atomic_ref(end_).load() != 0) return;
+      const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(until - now).count();
+      const timespec left{0, ns};
+      os_.futex_wait(&end_, 0, &left);
+    }
+  }
+
   kernel& os_;
   operation_queue line_;
-  std::uint32_t news_ = 0;  // changes whenever helpers should look: the word of the futex
+  std::uint32_t news_ = 0;  // changes whenever helpers should look: the word of their futex
+  std::uint32_t end_ = 0;  // 1 once the process ends: the word of the watch's futex
   unsigned helpers_ = 0;
   unsigned idle_ = 0;
   unsigned waiting_ = 0;
+  unsigned hanging_ = 0;
+  std::uint64_t taken_ = 0;  // calls out of the line
+  std::uint64_t hangs_seen_ = 0;  // how many times all at work were found to hang
+  bool watched_ = false;
   bool ending_ = false;
 };
 
@@ -127,6 +212,11 @@ int detail::offload_operation::take_back() noexcept {
   auto* const source = reinterpret_cast<event_source*>(data);
   const std::lock_guard hold(static_cast<helper_pool*>(source)->lock);
   return end();
+}
+
+result<void> detail::offloaded_owned::await_resume() noexcept {
+  if (const int r = take_back(); r < 0) return failure(r);
+  return {};
 }
 
 }  // namespace iolite

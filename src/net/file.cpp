@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <memory>
 #include <sys/stat.h>
+#include <utility>
 
 namespace iolite {
 namespace {
@@ -84,17 +86,42 @@ result<void> file_sync::await_resume() noexcept {
 
 // --- the file ---
 
+namespace {
+
+// open(2) waits for as long as it likes: for the other end of a FIFO, for a server that is gone.
+class open_call final : public detail::owned_call {
+ public:
+  open_call(kernel& os, std::string path, int flags, unsigned permissions)
+      : os_(os), path_(std::move(path)), flags_(flags), permissions_(permissions) {}
+  ~open_call() override {
+    if (got_ >= 0) os_.close(got_);
+  }
+  void call() noexcept override {
+    do got_ = os_.open(path_.c_str(), flags_, permissions_);
+    while (got_ == -EINTR);
+  }
+  [[nodiscard]] int take() noexcept { return std::exchange(got_, -1); }
+
+ private:
+  kernel& os_;
+  const std::string path_;
+  const int flags_;
+  const unsigned permissions_;
+  int got_ = -1;
+};
+
+}  // namespace
+
 task<result<file>> file::open(std::string path, file_mode mode, unsigned permissions) {
   engine& on = *(co_await here{}).on;
-  const auto opened = co_await offload([&] {
-    for (;;) {
-      const int fd = on.os().open(path.c_str(), flags_of(mode) | O_CLOEXEC, permissions);
-      if (fd != -EINTR) return fd;
-    }
-  });
-  if (!opened) co_return std::unexpected(opened.error());
-  if (*opened < 0) co_return failure(*opened);
-  co_return adopt(on, *opened);
+  const int flags = flags_of(mode) | O_CLOEXEC;
+  auto call = std::make_unique<open_call>(on.os(), std::move(path), flags, permissions);
+  open_call& opened = *call;
+  detail::offloaded_owned opening(std::move(call));
+  if (const auto done = co_await opening; !done) co_return std::unexpected(done.error());
+  const int fd = opened.take();
+  if (fd < 0) co_return failure(fd);
+  co_return adopt(on, fd);
 }
 
 file file::adopt(engine& on, int fd) noexcept {

@@ -4,6 +4,10 @@
 #include "support/engine_test.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace iolite_test {
 namespace {
@@ -189,6 +193,42 @@ TEST_P(engine, others_go_on_while_a_file_is_read) {
     EXPECT_GT(ticks, 5);
     EXPECT_EQ(os.injected(), 1U);
   }
+}
+
+// open(2) of a FIFO waits for its other end.
+TEST_P(engine, an_open_that_hangs_can_be_given_up) {
+  if (is_simulated()) GTEST_SKIP() << "the simulated disk has no FIFOs";
+  if (traits().blocking) GTEST_SKIP() << "the call has the thread of its task";
+  struct body {
+    static task<> open(std::string path, outcome& out) {
+      const auto f = co_await file::open(path, file_mode::read);
+      out.set(f ? std::error_code() : f.error());
+    }
+    static task<> check(std::string path, outcome& out) {
+      scope s;
+      s.spawn(open(path, out));
+      for (int i = 0; i < 5; ++i) co_await let_others_run();
+      s.cancel();
+      co_await s.join();
+    }
+  };
+  const temporary_folder folder;
+  const std::string path = folder / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  static_cast<void>(on());
+  const int before = open_descriptors();
+  outcome out;
+  run(body::check(path, out));
+  EXPECT_EQ(out.times, 1);
+  EXPECT_EQ(out.code, std::errc::operation_canceled);
+  // What the call opens after all is nobody's, and is closed. Without a helper in it: ENXIO.
+  const int other_end = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (other_end >= 0) {
+    pollfd alone{other_end, 0, 0};  // POLLERR: the last reader has gone
+    EXPECT_EQ(::poll(&alone, 1, 20'000), 1) << "the descriptor stays open";
+    ::close(other_end);
+  }
+  EXPECT_LE(open_descriptors(), before);
 }
 
 TEST_P(engine, a_closed_file_is_a_bad_descriptor) {

@@ -145,6 +145,89 @@ TEST_P(engine, an_offload_in_line_can_be_cancelled) {
   EXPECT_FALSE(g.ran);
 }
 
+// Calls that hold a helper each until they are released.
+struct hanging_calls {
+  counter inside;
+  counter open;
+
+  static task<> one(hanging_calls& all) {
+    const auto r = co_await offload([&all] {
+      all.inside.add_one();
+      all.open.await(1);
+    });
+    EXPECT_TRUE(r);
+  }
+  task<> start(scope& in, unsigned how_many, unsigned altogether) {
+    for (unsigned i = 0; i < how_many; ++i) in.spawn(one(*this));
+    inside.await(altogether);
+    co_return;
+  }
+};
+
+// More than the pool starts of itself, and twice as many again: whoever comes behind is served.
+TEST_P(engine, calls_that_hang_do_not_stop_the_others) {
+  if (traits().blocking) GTEST_SKIP() << "each call has the thread of its task";
+  struct bodies {
+    static task<bool> one_more() {
+      auto call = offload([] { return 7; });
+      const auto r = co_await (call | within(10s));
+      co_return r.value_or(0) == 7;
+    }
+    static task<> all(hanging_calls& hang) {
+      scope s;
+      co_await hang.start(s, offload_threads_max, offload_threads_max);
+      bool served = co_await one_more();
+      EXPECT_TRUE(served) << "it waits for those that hang";
+      if (served) {
+        co_await hang.start(s, offload_threads_max, 2 * offload_threads_max);
+        served = co_await one_more();
+        EXPECT_TRUE(served) << "twice as many hang";
+      }
+      hang.open.add_one();
+      co_await s.join();
+      served = co_await one_more();
+      EXPECT_TRUE(served);
+    }
+  };
+  hanging_calls hang;
+  run(bodies::all(hang));
+}
+
+TEST_P(engine, helpers_that_replaced_hanging_ones_do_not_stay) {
+  if (traits().blocking) GTEST_SKIP() << "each call has the thread of its task";
+  struct state {
+    std::atomic<int> running = 0;
+    std::atomic<int> most = 0;
+  };
+  struct bodies {
+    static task<> one(state& s) {
+      const auto r = co_await offload([&s] {
+        const int now = ++s.running;
+        int most = s.most;
+        while (now > most && !s.most.compare_exchange_weak(most, now)) {
+        }
+        for (int i = 0; i < 20; ++i) system_of_test().sched_yield();
+        --s.running;
+      });
+      EXPECT_TRUE(r);
+    }
+    static task<> all(hanging_calls& hang, state& s) {
+      scope held;
+      co_await hang.start(held, offload_threads_max, offload_threads_max);
+      co_await hang.start(held, offload_threads_max, 2 * offload_threads_max);
+      hang.open.add_one();
+      co_await held.join();
+      scope many;
+      for (int i = 0; i < 200; ++i) many.spawn(one(s));
+      co_await many.join();
+    }
+  };
+  hanging_calls hang;
+  state s;
+  run(bodies::all(hang, s));
+  EXPECT_LE(s.most, static_cast<int>(offload_threads_max));
+}
+
 TEST_P(engine, the_loop_goes_on_while_a_call_is_offloaded) {
   if (traits().blocking) GTEST_SKIP() << "the call runs where it stands";
   struct bodies {

@@ -2,6 +2,7 @@
 #include "loops.hpp"
 
 #include <iolite/offload.hpp>
+#include <memory>
 #include <thread>
 
 namespace interleavings {
@@ -42,6 +43,33 @@ TEST_P(Offloads, ACancelMeetsACall) {
     const bool called = engine->run(call_once(calls));
     check(calls == (called ? 1 : 0), "called, or cancelled before");
     cancels.join();
+  });
+}
+
+// What it uses is its own, as its helper may outlast who waits.
+class owned final : public iolite::detail::owned_call {
+ public:
+  explicit owned(std::shared_ptr<int> calls) : calls_(std::move(calls)) {}
+  void call() noexcept override { ++*calls_; }
+
+ private:
+  const std::shared_ptr<int> calls_;
+};
+
+task<bool> call_owned(std::shared_ptr<int> calls) {
+  iolite::detail::offloaded_owned call(std::make_unique<owned>(std::move(calls)));
+  co_return (co_await call).has_value();
+}
+
+// It is over, or cancelled in line, or left behind: in each case the engine may end at once.
+TEST_P(Offloads, ACancelMeetsACallThatCanBeLeft) {
+  expect_holds({.preemptions = 3, .stale_reads = 1}, [on = GetParam()] {
+    eventfds& os = lasting_kernel();
+    auto engine = make_engine(os, on);
+    std::thread cancels([e = engine.get()] { e->request_cancel(); });
+    static_cast<void>(engine->run(call_owned(std::make_shared<int>(0))));
+    cancels.join();
+    engine.reset();
   });
 }
 
