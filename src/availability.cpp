@@ -79,6 +79,19 @@ std::string read_setting(kernel& os, const char* path) {
   return out;
 }
 
+std::string explain_shortage(std::string_view name, int error) {
+  switch (error) {
+  case EMFILE: return "no descriptor is free; raise `ulimit -n`";
+  case ENFILE: return "the system has no free descriptor; raise fs.file-max";
+  case ENOSPC:
+    return std::string(name) + ": the limit of what it may watch is reached; raise " +
+           (name == "epoll" ? "fs.epoll.max_user_watches" : "it");
+  default:
+    return std::string(name) + ": " + std::system_category().message(error) +
+           "; the system, or its control group, is short of memory for now";
+  }
+}
+
 std::string explain_io_uring(kernel& os, int error) {
   switch (-error) {
   case ENOSYS:
@@ -117,9 +130,15 @@ std::string explain_io_uring(kernel& os, int error) {
 
 }  // namespace
 
+bool is_shortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+         error == ENOSPC || error == EAGAIN;
+}
+
 std::string explain(kernel& os, std::string_view name, int error) {
-  if (name == "io_uring" && error != -EMFILE && error != -ENFILE)
+  if (name == "io_uring" && (error == -ENOMEM || !is_shortage(-error)))
     return explain_io_uring(os, error);
+  if (is_shortage(-error)) return explain_shortage(name, -error);
   switch (-error) {
   case EOWNERDEAD:
     return std::string(name) +
@@ -128,11 +147,24 @@ std::string explain(kernel& os, std::string_view name, int error) {
   case ENOTSUP:
     return "this system has no " + std::string(name) +
            (name == "kqueue" ? " (BSD and macOS have)" : "");
-  case EMFILE: return "no descriptor is free; raise `ulimit -n`";
-  case ENFILE: return "the system has no free descriptor; raise fs.file-max";
   default: return std::string(name) + ": " + std::system_category().message(-error);
   }
 }
+
+namespace {
+
+// What is short is not broken.
+availability after_self_test(kernel& os, std::string_view name, const std::error_code& why) {
+  const std::error_condition c = why.default_error_condition();
+  if (c.category() == std::generic_category() && is_shortage(c.value())) {
+    return {false, c.value(), "the self-test met a shortage: " + explain(os, name, -c.value())};
+  }
+  return {false, ENOTSUP,
+          "it can be made but does not work, the self-test ended with: " + why.message() +
+              (name == "epoll" ? "; use poll" : "; use epoll") + " and report this kernel"};
+}
+
+}  // namespace
 
 availability test_engine(kernel& os, std::string_view name, const made_engine& made) {
   if (!made.it) return {false, -made.error, explain(os, name, made.error)};
@@ -143,21 +175,20 @@ availability test_engine(kernel& os, std::string_view name, const made_engine& m
   const int nonblocking = made.it->traits().needs_nonblocking ? SOCK_NONBLOCK : 0;
   if (const int r = os.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | nonblocking, two.data());
       r < 0) {
-    return {false, -r,
-            "the self-test needs two descriptors: " + std::system_category().message(-r)};
+    return after_self_test(os, name, std::error_code(-r, std::system_category()));
   }
-  const auto own = [&](int fd) {
-    const int number = made.it->adopt(fd);
-    if (number < 0) os.close(fd);
-    return number;
-  };
-  stream first(*made.it, own(two[0]), false);
-  stream second(*made.it, own(two[1]), false);
+  const std::array<int, 2> own = {made.it->adopt(two[0]), made.it->adopt(two[1])};
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (own[i] < 0) os.close(two[i]);
+  }
+  stream first(*made.it, own[0], false);
+  stream second(*made.it, own[1], false);
+  if (const int r = std::min(own[0], own[1]); r < 0) {
+    return after_self_test(os, name, std::error_code(-r, std::system_category()));
+  }
   const auto r = made.it->run(self_test(std::move(first), std::move(second)));
   if (r) return {true, 0, {}};
-  return {false, ENOTSUP,
-          "it can be made but does not work, the self-test ended with: " + r.error().message() +
-              "; use epoll and report this kernel"};
+  return after_self_test(os, name, r.error());
 }
 
 std::vector<std::string> features_of(kernel& os, std::string_view name) {

@@ -13,6 +13,9 @@ namespace iolite {
 // Sends bytes through a socket pair on the engine, if it could be made: some kernels and containers
 // have a facility that does not work.
 [[nodiscard]] availability test_engine(kernel& os, std::string_view name, const made_engine& made);
+// Whether an errno says that descriptors, memory or watches are short. That passes, and another
+// engine would meet it as well: nothing falls back because of it.
+[[nodiscard]] bool is_shortage(int error) noexcept;
 // One line for -errno from making engine `name`: the likely cause, and what to do.
 [[nodiscard]] std::string explain(kernel& os, std::string_view name, int error);
 // Optional kernel features that the engine uses here.

@@ -64,10 +64,12 @@ availability test_direct_descriptors(kernel& os) {
 // Receives stand unless that was seen not to work.
 std::atomic<bool> may_stand = true;
 
-bool receives_stand(kernel& os) {
+availability test_standing_receives(kernel& os) {
   constexpr auto how = engine_options::receiving::standing;
   const made_engine ring = make_io_uring(os, {.ring_entries = 8, .receives = how});
-  return test_engine(os, "io_uring", ring).ok && ring.it->stats().standing_receives > 0;
+  availability a = test_engine(os, "io_uring", ring);
+  if (a.ok && ring.it->stats().standing_receives == 0) a = {false, ENOTSUP, {}};
+  return a;
 }
 
 made_engine make_tested_ring(kernel& os, const engine_options& wanted) {
@@ -145,31 +147,43 @@ availability ask(const engine_entry& e) {
   return test_engine(os, e.name, e.make(os, {}));
 }
 
-// Asked once a process: a probe makes rings, and a kernel takes its time to unmake them.
+// Asked once a process: a probe makes rings, and a kernel takes its time to unmake them. But what
+// was short may be there the next time.
 struct known_engine {
-  std::once_flag once;
+  std::mutex lock;
+  bool asked = false;
   availability found;
   std::vector<std::string> features;
 };
 std::array<known_engine, engines.size()> known;
 
-const known_engine& what_is_known(const engine_entry& e) {
+struct engine_facts {
+  availability found;
+  std::vector<std::string> features;
+};
+
+engine_facts what_is_known(const engine_entry& e) {
   auto& k = known[static_cast<std::size_t>(&e - engines.data())];
-  std::call_once(k.once, [&] {
-    k.found = ask(e);
-    if (!k.found.ok) return;
-    k.features = features_of(kernel::real(), e.name);
-    if (e.make != make_tested_ring) return;
-    may_stand = receives_stand(kernel::real());
-    if (may_stand) k.features.emplace_back("multishot-receive");
+  const std::lock_guard hold(k.lock);
+  if (k.asked) return {k.found, k.features};
+  engine_facts now{ask(e), {}};
+  if (is_shortage(now.found.error)) return now;
+  if (now.found.ok) now.features = features_of(kernel::real(), e.name);
+  if (now.found.ok && e.make == make_tested_ring) {
+    const availability stands = test_standing_receives(kernel::real());
+    may_stand = stands.ok || is_shortage(stands.error);
+    if (stands.ok) now.features.emplace_back("multishot-receive");
     if (test_direct_descriptors(kernel::real()).ok) {
-      k.features.emplace_back("direct-descriptors");
+      now.features.emplace_back("direct-descriptors");
     }
-  });
-  return k;
+  }
+  k.found = now.found;
+  k.features = now.features;
+  k.asked = true;
+  return now;
 }
 
-const availability& availability_of(const engine_entry& e) { return what_is_known(e).found; }
+availability availability_of(const engine_entry& e) { return what_is_known(e).found; }
 
 struct split_name {
   std::string engine;
@@ -203,7 +217,7 @@ std::expected<model_choice, error> choose_named(const split_name& name) {
                    "blocking/shared would serve one client at a time; use "
                    "blocking/thread, blocking/process or blocking/pool");
   }
-  if (const availability& a = availability_of(*e); !a.ok) {
+  if (const availability a = availability_of(*e); !a.ok) {
     return std::unexpected(error{std::error_code(a.error, std::system_category()),
                                  std::string(e->name) + " is not available: " + a.reason});
   }
@@ -222,7 +236,7 @@ std::expected<model_choice, error> choose_best(const std::string& placed) {
   std::string passed_over;
   for (const std::string_view name : preference) {
     const engine_entry& e = *find_engine(name);
-    const availability& a = availability_of(e);
+    const availability a = availability_of(e);
     if (a.ok) {
       auto c = choose_named({std::string(name), placed});
       if (!c) return c;
@@ -245,7 +259,7 @@ std::expected<model_choice, error> choose_best(const std::string& placed) {
 std::vector<model_info> list_models() {
   std::vector<model_info> out;
   for (const auto& e : engines) {
-    const auto& [once, a, features] = what_is_known(e);
+    const auto [a, features] = what_is_known(e);
     for (const placement p : placements) {
       if (cannot_work(e.name, p)) continue;
       out.push_back({std::string(e.name) + "/" + std::string(name_of(p)), std::string(e.name), p,

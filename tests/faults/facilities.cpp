@@ -1,6 +1,7 @@
 // Faults of one facility: signals that do not fit, limits, helpers that cannot be had.
 #include "fixture.hpp"
 
+#include "availability.hpp"
 #include "backends.hpp"
 #include "support/files.hpp"
 
@@ -86,6 +87,40 @@ TEST_P(fault_matrix_posix_aio, F26_without_helpers_the_loop_makes_the_calls) {
   const temporary_file here;
   EXPECT_EQ(e.run(write_and_read(here.path())), "some bytes");
   EXPECT_GT(os().injected(), 3U);
+}
+
+// The self-test decides what `auto` takes, and what a report says.
+TEST_P(fault_matrix, F07_a_shortage_met_by_the_self_test_is_no_broken_facility) {
+  constexpr call any_of[] = {call::socketpair,
+                             call::eventfd,
+                             call::epoll_create1,
+                             call::epoll_ctl,
+                             call::pipe2,
+                             call::fcntl,
+                             call::recv,
+                             call::send,
+                             call::io_uring_setup,
+                             call::mmap,
+                             call::io_uring_register};
+  for (const call c : any_of) {
+    for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN}) {
+      // To these they are other news: nothing there yet, or no buffer to lend.
+      const bool transfers = c == call::recv || c == call::send;
+      if (transfers && (error == EAGAIN || error == ENOBUFS)) continue;
+      for (std::uint64_t nth = 1; nth <= 3; ++nth) {
+        faulty os(kernel::real(),
+                  {{.what = c, .nth = nth, .times = fault::for_ever, .error = error}});
+        auto made = make_engine_on(os, GetParam());
+        const availability found =
+            made ? test_engine(os, GetParam(), {std::move(*made), 0})
+                 : availability{false, made.error().code.value(), made.error().message};
+        happened(os.injected());
+        if (found.ok) continue;  // it does without
+        EXPECT_TRUE(is_shortage(found.error)) << name_of(c) << ' ' << error << ": " << found.reason;
+        EXPECT_EQ(found.reason.find("report"), std::string::npos) << found.reason;
+      }
+    }
+  }
 }
 
 // What cannot wait cannot complete anything either. Sleeping needs no facility.
