@@ -3,8 +3,8 @@
 // Most programs never name one: serve() and run() make it. This is for those who drive a loop
 // themselves, and for those who write an engine (docs/adding-a-backend.md).
 //
-// Threads: an engine belongs to the thread that first runs it and to the process that made it; it
-// does not survive fork(2). Only the members under "any thread" may be called from elsewhere.
+// An engine belongs to the thread that first runs it and to the process that made it; it does not
+// survive fork(2). Only the members under "any thread" may be called from elsewhere.
 #pragma once
 #include "iolite/engine_traits.hpp"
 #include "iolite/operation.hpp"
@@ -65,6 +65,8 @@ class engine {
   // Runs `t` to its end and gives its value, or throws what it threw.
   template <class T>
   T run(task<T> t);
+  // Gives up on tasks that hang: run() returns; the engine and all they use are kept for ever.
+  void leave_tasks() noexcept { tasks_left_ = true; }
 
   // Lets a request_cancel() from elsewhere take effect now: for who works outside of start().
   void take_cancel() noexcept {
@@ -189,7 +191,7 @@ class engine {
   int inline_left_ = 0;
   int accepts_left_ = 0;
   std::uint16_t tag_ = 0;
-  bool running_ = false;
+  bool running_ = false, tasks_left_ = false;
 
   // Any thread.
   std::atomic<operation*> posted_ = nullptr;  // a stack, newest first

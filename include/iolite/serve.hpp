@@ -29,7 +29,8 @@ class serve_stop {
  public:
   serve_stop();
   ~serve_stop();
-  void request() noexcept;  // also from a signal handler
+  // Also from a signal handler. It uses nothing of serve(), which may return meanwhile.
+  void request() noexcept;
 
  private:
   friend class server;
@@ -41,15 +42,22 @@ struct serve_options {
   std::string model = "auto";
   std::vector<std::string> listen = {"127.0.0.1:0"};  // endpoints: see endpoint.hpp
   unsigned workers = 0;  // pool, prefork: 0 means one a core (blocking: 16)
-  // Then accepting pauses until a connection ends. Per process (prefork: per worker).
+  // No more are served at a time, over all listeners and threads; accepting pauses then until one
+  // ends. Per process (prefork: per worker).
   unsigned connections_max = 10'000;
   // A receive or send that waits longer fails with std::errc::timed_out; zero: none.
   clock::duration idle_timeout = clock::duration::zero();
   // After a stop: connections that wait for their peer see the end of the stream at once; the
-  // others have this long to finish, then their operations are cancelled.
+  // others have this long to finish, then their operations are cancelled. Who does not end within
+  // one more second hangs in a call that cannot be cancelled (a dead disk, a handler that sleeps in
+  // a library): a thread or a task is left behind then, with all that it uses, a process is killed.
+  // So what a handler refers to outside of itself lives as long as the program. Where all run on
+  // one thread, `shared`, nothing ends a handler that blocks that thread itself.
   clock::duration drain_timeout = std::chrono::seconds(3);
-  // SIGINT and SIGTERM drain; a second one ends the process with 130 or 143. The previous handlers
-  // come back when serve() returns.
+  // SIGINT and SIGTERM drain; a second one ends the process, and its children, at once with 130 or
+  // 143. To a child of `process` and `prefork` any number of them is one wish to drain: it gets a
+  // signal to the group, and the one that its parent passes on. The previous handlers come back
+  // when serve() returns.
   bool signals = true;
   // The handler's connections share state through channels or memory: `process` and `prefork` are
   // refused, since nothing is shared there.
@@ -59,22 +67,27 @@ struct serve_options {
   serve_stop* stop = nullptr;
   listen_options sockets = {};
   engine_options engine = {};
-  // Called once all addresses listen, on the thread that called serve(), before any is accepted.
+  // Called once all addresses listen and all threads of a pool run, on the thread that called
+  // serve(), before anything is accepted.
   std::function<void(const model_choice&, const std::vector<endpoint>&)> on_listening = {};
-  // One line, without a newline; any thread; at most about one a second and cause.
+  // One line, without a newline, safe to print (one_line.hpp) whatever a peer or an exception has
+  // put into it; any thread; at most about one a second and cause.
   std::function<void(std::string_view)> log = {};
 };
 
 struct serve_report {
-  std::uint64_t connections = 0;  // accepted, over all workers
+  std::uint64_t connections = 0;  // served, over all workers
   std::uint64_t handler_failures = 0;  // handlers that threw; process: that crashed
   std::uint64_t accept_pauses = 0;  // no descriptor, no memory, or connections_max reached
   std::uint64_t children_restarted = 0;  // prefork: workers that ended and were started again
-  std::uint64_t connections_cancelled = 0;  // still busy when drain_timeout was over
+  // Lost by the drain: still busy when drain_timeout was over, or in a worker that crashed then.
+  std::uint64_t connections_cancelled = 0;
+  std::uint64_t connections_left = 0;  // of those, left behind: they hang in a call
 };
 
-// Returns when it was asked to stop and has drained, or when it cannot start: the message says why
-// in one line. Combinations that cannot work are refused (blocking/shared: one client at a time).
+// Returns when it was asked to stop and has drained, or when it cannot start (also for want of
+// memory or threads): the message says why in one line. Combinations that cannot work are refused
+// (blocking/shared: one client at a time).
 [[nodiscard]] std::expected<serve_report, error> serve(handler h, const serve_options& options);
 
 // The same as a program's main: prints `listening on ADDRESS (MODEL)` a line each, and on failure

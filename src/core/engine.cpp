@@ -239,7 +239,7 @@ void engine::run() noexcept {
   const running_here here(*this);
   running_ = true;
   new_budget();
-  while (tasks_ > 0) turn();
+  while (tasks_ > 0 && !tasks_left_) turn();
   do_flush();
   running_ = false;
 }
@@ -251,7 +251,7 @@ void engine::turn() noexcept {
   take_cancel();
   if (!continuing_.empty()) start_continuing();
   resume_ready();
-  if (tasks_ == 0) return;
+  if (tasks_ == 0 || tasks_left_) return;
   if (busy()) ask(clock::time_point::min());
   else if (spin_) wait(deadlines_->next());
   else ask(deadlines_->next());

@@ -76,6 +76,11 @@ void count_for_all(call c) noexcept {
   (*all().ended)[static_cast<std::size_t>(c)].fetch_add(1, std::memory_order_relaxed);
 }
 
+// What a handler of ours calls: it wakes a loop, or ends what a connection receives.
+bool is_for_handlers(call c) noexcept {
+  return c == call::write || c == call::shutdown || c == call::futex_wake;
+}
+
 thread_counters::thread_counters() noexcept {
   const std::lock_guard hold(all().lock);
   next = all().live;
@@ -198,10 +203,10 @@ class linux_kernel final : public kernel {
   }
 
   long invoke(call c, const call_args& a) noexcept override {
-    // A signal handler that wakes a loop may be the first in its thread to come here, and counters
-    // of a thread's own take a lock and memory.
+    // A signal handler may be the first in its thread to come here, and counters of a thread's own
+    // take a lock and memory.
     if (own_counters) own_counters->add(c);
-    else if (c == call::write) count_for_all(c);
+    else if (is_for_handlers(c)) count_for_all(c);
     else mine().add(c);
     const long r = perform(c, a);
     return r == -1 ? -static_cast<long>(errno) : r;

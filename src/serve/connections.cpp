@@ -11,14 +11,14 @@
 
 namespace iolite {
 
-connection_table::entry::entry(connection_table& table, int number) noexcept
+connection_table::entry::entry(connection_table& table, int number, place at) noexcept
     : stream_owner{table, number}, table_(table) {
+  at.hand_over();
   const std::lock_guard hold(table_.lock_);
   next_ = table_.first_;
   if (next_) next_->prev_ = this;
   table_.first_ = this;
-  ++table_.live_;
-  if (table_.draining_ && fd >= 0) table_.os_.shutdown(fd, SHUT_RD);
+  if (table_.draining_ && fd >= 0) table_.os_.shutdown(fd, table_.cut_ ? SHUT_RDWR : SHUT_RD);
 }
 
 connection_table::entry::~entry() {
@@ -30,6 +30,7 @@ connection_table::entry::~entry() {
 
 void connection_table::closing(detail::stream_owner& s) noexcept {
   const std::lock_guard hold(lock_);
+  stop_signals::connection_closes(s.fd);
   s.fd = -1;
 }
 
@@ -41,6 +42,7 @@ void connection_table::entry::runs_on(engine* e, bool alone) noexcept {
   const std::lock_guard hold(table_.lock_);
   on_ = e;
   alone_ = alone;
+  if (table_.cut_ && on_ && alone_) on_->request_cancel();  // it came too late to be cut
 }
 
 void connection_table::drain() noexcept {
@@ -60,12 +62,16 @@ unsigned connection_table::cut() noexcept {
     if (e->fd >= 0) os_.shutdown(e->fd, SHUT_RDWR);
     if (e->on_ && e->alone_) e->on_->request_cancel();
   }
+  if (published_) std::exchange(published_, nullptr)->store(0, std::memory_order_relaxed);
   return std::exchange(cut_, true) ? 0 : entries;
 }
 
-void connection_table::came() noexcept {
+connection_table::place connection_table::admit() noexcept {
   const std::lock_guard hold(lock_);
+  if (live_ >= most_) return {};
   ++live_;
+  tell_live();
+  return place(*this);
 }
 
 void connection_table::went() noexcept {
@@ -73,17 +79,34 @@ void connection_table::went() noexcept {
   one_less();
 }
 
+void connection_table::publish(std::atomic<unsigned>& out) noexcept {
+  const std::lock_guard hold(lock_);
+  published_ = &out;
+  tell_live();
+}
+
+// With the lock held.
+void connection_table::tell_live() noexcept {
+  if (published_) published_->store(live_, std::memory_order_relaxed);
+}
+
 // With the lock held.
 void connection_table::one_less() noexcept {
   --live_;
   ++ended_;
+  tell_live();
   changed_.wake_all();
   if (live_ == 0) emptied_.wake_all();
 }
 
-bool connection_table::full() const noexcept {
+unsigned connection_table::live() const noexcept {
   const std::lock_guard hold(lock_);
-  return live_ >= most_;
+  return live_;
+}
+
+bool connection_table::was_cut() const noexcept {
+  const std::lock_guard hold(lock_);
+  return cut_;
 }
 
 std::uint64_t connection_table::ended() const noexcept {
@@ -95,9 +118,9 @@ std::uint64_t connection_table::ended() const noexcept {
 
 // All that is kept for a connection beside its handler's frame.
 struct loop_connections::connection final : child_task, detail::stream_owner {
-  connection(loop_connections& all, int number) noexcept
+  connection(loop_connections& all, int number, connection_table::place at) noexcept
       : child_task(all.handlers_), stream_owner{all, number} {
-    all.table_.came();
+    at.hand_over();
     all.live_.fetch_add(1, std::memory_order_relaxed);
   }
   connection(const connection&) = delete;
@@ -110,8 +133,9 @@ struct loop_connections::connection final : child_task, detail::stream_owner {
 };
 static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
 
-void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s) {
-  auto record = std::make_unique<connection>(*this, s.native_handle());
+void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s,
+                             connection_table::place at) {
+  auto record = std::make_unique<connection>(*this, s.native_handle(), std::move(at));
   if (table_.draining()) on_.os().shutdown(system_descriptor(s).number(), SHUT_RD);
   s.set_owner(record.get());
   std::optional<task<void>> handled;

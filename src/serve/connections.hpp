@@ -15,12 +15,34 @@ namespace iolite {
 
 class connection_table final : private detail::stream_home {
  public:
+  // One of the places that `most` allows, from before a connection is handled to its end.
+  class place {
+   public:
+    place() noexcept = default;  // none
+    place(place&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+    place& operator=(place&& other) noexcept {
+      std::swap(of_, other.of_);
+      return *this;
+    }
+    ~place() {
+      if (of_) of_->went();
+    }
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+    // Taken on: whoever ends the connection calls went(), or makes it a place again by held().
+    void hand_over() noexcept { of_ = nullptr; }
+
+   private:
+    friend class connection_table;
+    explicit place(connection_table& of) noexcept : of_(&of) {}
+    connection_table* of_ = nullptr;
+  };
+
   // A connection with a thread or a process of its own, from accept to the end of its handler.
   // Told when its descriptor is closed, so that a number that was used again is never shut down.
   class entry final : private detail::stream_owner {
    public:
     // `fd` -1: somebody else's (a child process's), only counted here.
-    entry(connection_table& table, int fd) noexcept;
+    entry(connection_table& table, int fd, place at) noexcept;
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
     ~entry();
@@ -50,12 +72,20 @@ class connection_table final : private detail::stream_home {
   // The number of entries there were.
   unsigned cut() noexcept;  // 0 from the second call on
 
-  // One more, or one less, that has no entry.
-  void came() noexcept;
+  // A place, or none: the table is full.
+  [[nodiscard]] place admit() noexcept;
+  // The place of a connection, after place::hand_over().
+  [[nodiscard]] place held() noexcept { return place(*this); }
+  // A connection that has no entry is over.
   void went() noexcept;
+  // From now on `out` says how many there are that no cut() has counted.
+  void publish(std::atomic<unsigned>& out) noexcept;
 
-  [[nodiscard]] bool full() const noexcept;
-  // co_await room(): until fewer than the most are open.
+  [[nodiscard]] unsigned live() const noexcept;
+  [[nodiscard]] bool full() const noexcept { return live() >= most_; }
+  // After cut(): what has waited for its handler is not to begin.
+  [[nodiscard]] bool was_cut() const noexcept;
+  // co_await room(): until fewer than the most are open. Others may be quicker to take it.
   [[nodiscard]] auto room() noexcept {
     return detail::condition_wait(changed_, [this]() noexcept { return live_ < most_; });
   }
@@ -69,6 +99,7 @@ class connection_table final : private detail::stream_home {
   }
 
  private:
+  void tell_live() noexcept;
   void one_less() noexcept;
   void closing(detail::stream_owner& s) noexcept override;
 
@@ -80,6 +111,7 @@ class connection_table final : private detail::stream_home {
   std::uint64_t ended_ = 0;
   std::atomic<bool> draining_ = false;  // written with the lock held
   bool cut_ = false;
+  std::atomic<unsigned>* published_ = nullptr;
   detail::wait_list changed_;  // woken by each connection that ends
   detail::wait_list emptied_;  // woken by the last one
 };
@@ -96,7 +128,7 @@ class loop_connections final : private child_keeper, private detail::stream_home
 
   // Runs `handle`, which is given `s`, as one of them. Throws std::bad_alloc without memory to know
   // it by; whatever the handler throws is told.
-  void start(const std::function<task<void>(stream)>& handle, stream s);
+  void start(const std::function<task<void>(stream)>& handle, stream s, connection_table::place at);
 
   // As the table's.
   void drain() noexcept;

@@ -16,7 +16,7 @@ namespace iolite {
 
 class pool_shares {
  public:
-  struct newcomer {
+  struct newcomer {  // it has its place: connection_table::place::hand_over()
     int fd;
     bool tcp;
   };

@@ -1,9 +1,12 @@
 // serve() and serve_main(). See iolite/serve.hpp.
 #include "iolite/serve.hpp"
 
+#include "iolite/one_line.hpp"
 #include "serve/server.hpp"
 
 #include <cstdio>
+#include <new>
+#include <system_error>
 
 namespace iolite {
 
@@ -12,23 +15,31 @@ serve_stop::~serve_stop() = default;
 void serve_stop::request() noexcept { state_->latch.request(); }
 
 std::expected<serve_report, error> serve(handler h, const serve_options& options) {
-  auto model = choose(options.model);
-  if (!model) return std::unexpected(model.error());
-  return std::make_shared<server>(kernel::real(), std::move(h), options, std::move(*model))->run();
+  try {
+    auto model = choose(options.model);
+    if (!model) return std::unexpected(model.error());
+    kernel& os = kernel::real();
+    return std::make_shared<server>(os, std::move(h), options, std::move(*model))->run();
+  } catch (const std::bad_alloc&) {  // the message needs no memory
+    return std::unexpected(error{std::make_error_code(std::errc::not_enough_memory), "no memory"});
+  } catch (const std::system_error& e) {
+    return std::unexpected(error{e.code(), std::string("cannot serve: ") + e.what()});
+  }
 }
 
 int serve_main(handler h, serve_options options) {
   if (!options.on_listening) {
     options.on_listening = [](const model_choice& model, const std::vector<endpoint>& at) {
       for (const endpoint& e : at) {
-        const std::string line = "listening on " + e.to_string() + " (" + model.model + ")\n";
+        const std::string line =
+            one_line("listening on " + e.to_string() + " (" + model.model + ")") + "\n";
         std::fputs(line.c_str(), stdout);  // tidy: allow output, this is the program's main
       }
       std::fflush(stdout);
     };
   }
   const auto say = [](std::string_view line) {
-    const std::string text = "iolite: " + std::string(line) + "\n";
+    const std::string text = "iolite: " + one_line(line) + "\n";
     std::fputs(text.c_str(), stderr);  // tidy: allow output, this is the program's main
   };
   if (!options.log) options.log = say;

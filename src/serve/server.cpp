@@ -18,8 +18,14 @@ using std::chrono::milliseconds;
 
 // An engine that cannot hold descriptors above a limit takes fewer connections: some numbers are
 // taken.
-unsigned connections_allowed(const serve_options& o, const model_choice& m) {
-  constexpr unsigned select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
+unsigned connections_allowed(const service& of) {
+  const serve_options& o = of.options;
+  const model_choice& m = of.model;
+  unsigned select_limit = 1024 - 64;  // FD_SETSIZE, less what a process has open besides
+  if (m.placement == placement::prefork) {  // a worker has the listeners of all
+    const std::size_t others = std::size_t{of.workers()} * o.listen.size();
+    select_limit -= static_cast<unsigned>(std::min<std::size_t>(others, select_limit / 2));
+  }
   unsigned most = o.connections_max;
   if (m.engine == "select" && m.placement != placement::process) {
     // A thread has its engine's descriptor besides.
@@ -35,20 +41,14 @@ std::unexpected<error> refused(std::string message) {
 
 }  // namespace
 
-server::server(kernel& os, handler h, const serve_options& options, model_choice model)
-    : handler_(std::move(h)), options_(options), model_(std::move(model)), os_(os),
-      connections_(os_, connections_allowed(options, model_)) {
-  const long p =
-      os_.mmap(sizeof(serve_counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (p < 0 && p > -4096) throw std::bad_alloc();
-  counts_ = new (reinterpret_cast<void*>(p)) serve_counts;
-}
+server::server(std::shared_ptr<const service> of)
+    : of_(std::move(of)), connections_(os_, connections_allowed(*of_)) {}
 
-server::~server() { os_.munmap(counts_, sizeof(serve_counts)); }
+server::~server() = default;
 
 serve_report server::report() const noexcept {
-  return {counts_->connections, counts_->handler_failures, counts_->accept_pauses,
-          counts_->children_restarted, counts_->connections_cancelled};
+  return {counts_.connections,        counts_.handler_failures,      counts_.accept_pauses,
+          counts_.children_restarted, counts_.connections_cancelled, counts_.connections_left};
 }
 
 // --- addresses ---
@@ -155,92 +155,10 @@ std::expected<std::unique_ptr<engine>, error> server::connection_engine() const 
   return make_engine_on(os_, model_.engine, o);
 }
 
-bool server::connections_block() const {
-  const auto own = connection_engine();
-  return !own || !(*own)->traits().needs_nonblocking;
-}
-
-// --- accepting ---
-
-// On a loop of its own, for connections that run elsewhere. The listeners are closed then.
-task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
-                                        bool blocking_sockets) {
-  scope acceptors;
-  std::exception_ptr failed;
-  try {
-    for (listener& l : listeners) {
-      l.give_blocking_sockets(blocking_sockets);
-      acceptors.spawn(accept_all(l, take));
-    }
-    co_await latch_->wait();
-  } catch (...) {  // no memory for all of them: none
-    failed = std::current_exception();
-  }
-  stopping_ = true;
-  acceptors.cancel();
-  if (acceptors.to_be_joined()) co_await acceptors.join();
-  listeners.clear();
-  if (failed) std::rethrow_exception(failed);
-}
-
-task<void> server::accept_all(listener& from, const sink& take) {
-  const context c = co_await here{};
-  // A blocked accept(2) of a thread is ended by looking up now and then. And the news of a
-  // connection may go to a worker that was killed, while the kernel still takes its ring apart: the
-  // one that has come in its place looks for itself.
-  clock::duration look_up = clock::duration::max();
-  if (model_.placement == placement::prefork) look_up = std::chrono::seconds(1);
-  if (c.on->traits().blocking) look_up = milliseconds(200);
-  while (!stopping_) {
-    if (connections_.full()) {
-      ++counts_->accept_pauses;
-      log_once(cause::full, [] {
-        return "connections_max is reached: accepting pauses until a connection ends";
-      });
-      auto room = connections_.room();
-      if (!co_await room) co_return;
-    }
-    auto next = co_await (from.accept() | within(look_up));
-    std::error_code trouble;
-    if (next) {
-      ++counts_->connections;
-      try {
-        co_await take(std::move(*next));
-      } catch (const std::bad_alloc&) {  // this one is closed, the others live
-        trouble = std::make_error_code(std::errc::not_enough_memory);
-      }
-    } else if (next.error() == std::errc::operation_canceled || stopping_) {
-      co_return;
-    } else if (next.error() != std::errc::timed_out) {
-      trouble = next.error();
-    }
-    if (!trouble) continue;
-    note_pause(trouble);
-    auto change = next_end();
-    static_cast<void>(co_await (change | within(pause_length)));
-  }
-}
-
-void server::note_pause(const std::error_code& why) noexcept {
-  ++counts_->accept_pauses;
-  const bool descriptors =
-      why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
-  const char* const remedy = options_.engine.direct_descriptors > 0
-                                 ? "; raise direct_descriptors or lower connections_max"
-                                 : "; raise `ulimit -n` or lower connections_max";
-  log_once(descriptors ? cause::no_descriptor : cause::accept,
-           [&] { return "accepting pauses: " + why.message() + (descriptors ? remedy : ""); });
-}
-
 // --- one connection ---
 
-task<void> server::connection(stream s, connection_table::entry* known) {
-  std::optional<connection_table::entry> own;
-  if (!known) {
-    known = &own.emplace(connections_, s.native_handle());
-    known->runs_on(s.on());
-  }
-  known->owns(s);
+task<void> server::connection(stream s, connection_table::entry& entry) {
+  entry.owns(s);
   s.set_idle_timeout(options_.idle_timeout);
   try {
     task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
@@ -250,9 +168,16 @@ task<void> server::connection(stream s, connection_table::entry* known) {
   }
 }
 
+// On a blocking engine, whose acceptor serves as well.
+task<void> server::take_alone(stream s, place at) {
+  connection_table::entry entry(connections_, s.native_handle(), std::move(at));
+  entry.runs_on(s.on());
+  co_await connection(std::move(s), entry);
+}
+
 void server::note_failure(const std::exception_ptr& thrown) noexcept {
-  ++counts_->handler_failures;
-  log_once(cause::failure, [&] {
+  ++counts_.handler_failures;
+  log_once(log_cause::failure, [&] {
     std::string why = "a handler failed, its connection is closed";
     try {
       std::rethrow_exception(thrown);
@@ -264,13 +189,13 @@ void server::note_failure(const std::exception_ptr& thrown) noexcept {
   });
 }
 
-void server::start_on_loop(loop_connections& connections, stream s) {
+void server::start_on_loop(loop_connections& connections, stream s, place at) {
   s.set_idle_timeout(options_.idle_timeout);
-  connections.start(handler_, std::move(s));
+  connections.start(handler_, std::move(s), std::move(at));
 }
 
-task<void> server::take_on_loop(loop_connections& connections, stream s) {
-  start_on_loop(connections, std::move(s));
+task<void> server::take_on_loop(loop_connections& connections, stream s, place at) {
+  start_on_loop(connections, std::move(s), std::move(at));
   co_return;
 }
 
@@ -285,16 +210,21 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
   loop_connections connections(*c.on, connections_, seat.live,
                                [this](const auto& e) { note_failure(e); });
-  sink take = [&](stream s) { return take_on_loop(connections, std::move(s)); };
+  sink take = [&](stream s, place at) {
+    return take_on_loop(connections, std::move(s), std::move(at));
+  };
   if (one_at_a_time) {
-    take = [this](stream s) { return connection(std::move(s)); };
+    take = [this](stream s, place at) { return take_alone(std::move(s), std::move(at)); };
   } else if (pool) {
-    take = [&](stream s) { return share_out(*pool, seat, connections, std::move(s)); };
+    take = [&](stream s, place at) {
+      return share_out(*pool, seat, connections, std::move(s), std::move(at));
+    };
   }
   std::exception_ptr failed;
   try {
     for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
     if (pool) acceptors.spawn(take_newcomers(seat, connections));
+    if (worker_ && !worker_->one_queue) acceptors.spawn(stand_in(take));
     co_await stopped;
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();
@@ -320,11 +250,17 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
 
 task<void> server::cut_after_timeout(scope& acceptors, loop_connections& connections) {
   auto time_is_up = sleep(options_.drain_timeout);
-  if (co_await time_is_up) cut(acceptors, connections);
+  if (!co_await time_is_up) co_return;
+  cut(acceptors, connections);
+  if (model_.placement != placement::shared) co_return;  // its thread, or its process, is left
+  auto grace_is_over = sleep(grace);
+  if (!co_await grace_is_over) co_return;
+  note_left_behind(static_cast<std::uint64_t>(connections.handlers().live()));
+  connections.on().leave_tasks();
 }
 
 void server::cut(scope& acceptors, loop_connections& connections) noexcept {
-  counts_->connections_cancelled += connections_.cut() + connections.cut();
+  counts_.connections_cancelled += connections_.cut() + connections.cut();
   acceptors.cancel();
 }
 
@@ -335,17 +271,22 @@ task<void> server::until_event() {
   static_cast<void>(co_await set);
 }
 
-// --- reporting ---
+// --- the end ---
 
-// At most one line a second and cause: a full table must not fill a disk.
-bool server::may_log(cause c) noexcept {
-  if (!options_.log) return false;
-  auto& last = last_logged_[static_cast<std::size_t>(c)];
-  const clock::rep now = os_.now().time_since_epoch().count();
-  clock::rep before = last.load();
-  constexpr clock::rep second = clock::duration(std::chrono::seconds(1)).count();
-  if (before != 0 && now - before < second) return false;
-  return last.compare_exchange_strong(before, now);
+void server::note_left_behind(std::uint64_t connections) noexcept {
+  counts_.connections_left += connections;
+}
+
+// Nothing that a stop has cost goes unsaid.
+void server::tell_losses() noexcept {
+  const std::uint64_t cut = counts_.connections_cancelled, left = counts_.connections_left;
+  if (cut + left == 0) return;
+  log_once(log_cause::cut, [=] {
+    std::string line =
+        std::to_string(cut) + " connections were still busy after drain_timeout: cut";
+    if (left > 0) line += "; " + std::to_string(left) + " handlers hang and are left behind";
+    return line;
+  });
 }
 
 std::expected<serve_report, error> server::run() {
@@ -366,6 +307,8 @@ std::expected<serve_report, error> server::run() {
   case placement::prefork: r = serve_prefork(); break;
   }
   if (!r) return std::unexpected(r.error());
+  tell_losses();
+  log_.close();
   return report();
 }
 

@@ -1,35 +1,65 @@
 // See signals.hpp. What the handler does is atomic or a system call: signal-safety(7).
 #include "serve/signals.hpp"
 
-#include <atomic>
 #include <cerrno>
+#include <sys/socket.h>
 
 namespace iolite {
 namespace {
 
-std::atomic<stop_latch*> latch_of_process = nullptr;
-std::atomic<int> connection_of_process = -1;
-std::atomic<int> signals_seen = 0;
+constexpr int no_connection = -1;
+constexpr int closed_connection = -2;  // there was one
 
 void on_signal(int number) {
   const int saved = errno;
-  if (signals_seen.fetch_add(1) > 0) abandon_process(128 + number);
-  const int fd = connection_of_process.load();
-  if (fd >= 0) kernel::real().shutdown(fd, SHUT_RD);
-  else if (stop_latch* latch = latch_of_process.load()) latch->request();
+  signal_meaning::of_this_process().take(number);
   errno = saved;
+}
+
+sigset_t both_signals() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGTERM);
+  return set;
 }
 
 }  // namespace
 
+signal_meaning& signal_meaning::of_this_process() noexcept {
+  static constinit signal_meaning one;
+  return one;
+}
+
+void signal_meaning::take(int number) noexcept {
+  std::atomic_ref(handlers).fetch_add(1);
+  const bool again = seen.fetch_add(1) > 0;
+  if (again && !in_child.load()) abandon_process(128 + number);
+  kernel* const k = os.load();
+  const int fd = connection.load();
+  stop_latch* const asked = latch.load();
+  if (fd >= 0) k->shutdown(fd, SHUT_RD);
+  else if (asked) asked->request();
+  if (std::atomic_ref(handlers).fetch_sub(1) == 1 && k) k->futex_wake(&handlers, 1);
+}
+
+void signal_meaning::await_handlers() noexcept {
+  while (const std::uint32_t n = std::atomic_ref(handlers).load()) {
+    os.load()->futex_wait(&handlers, n, nullptr);
+  }
+}
+
 stop_signals::stop_signals(kernel& os, stop_latch& latch, bool on) noexcept : os_(os), on_(on) {
-  signals_seen = 0;
-  connection_of_process = -1;
-  latch_of_process = &latch;
+  signal_meaning& m = signal_meaning::of_this_process();
+  m.os = &os_.undecorated();
+  m.seen = 0;
+  m.connection = no_connection;
+  m.in_child = false;
+  m.latch = &latch;
   if (!on_) return;
   os_.sigaction(SIGINT, nullptr, &old_int_);
   os_.sigaction(SIGTERM, nullptr, &old_term_);
-  install();
+  install(os_);
 }
 
 stop_signals::~stop_signals() {
@@ -37,32 +67,57 @@ stop_signals::~stop_signals() {
     os_.sigaction(SIGINT, &old_int_, nullptr);
     os_.sigaction(SIGTERM, &old_term_, nullptr);
   }
-  latch_of_process = nullptr;
+  signal_meaning& m = signal_meaning::of_this_process();
+  m.latch = nullptr;
+  m.await_handlers();  // one on another thread may have the latch still
 }
 
-void stop_signals::install() noexcept {
+void stop_signals::install(kernel& os) noexcept {
   struct sigaction act{};
   act.sa_handler = on_signal;
   ::sigemptyset(&act.sa_mask);
-  kernel::real().sigaction(SIGINT, &act, nullptr);
-  kernel::real().sigaction(SIGTERM, &act, nullptr);
+  os.sigaction(SIGINT, &act, nullptr);
+  os.sigaction(SIGTERM, &act, nullptr);
 }
 
-void stop_signals::end_connection_instead(int fd) noexcept {
-  connection_of_process = fd;
-  install();
-  if (signals_seen.load() > 0) kernel::real().shutdown(fd, SHUT_RD);  // it came during the fork
+// --- in children ---
+
+stop_signals::held_back::held_back(kernel& os) noexcept : os_(os) {
+  const sigset_t both = both_signals();
+  os_.sigprocmask(SIG_BLOCK, &both, &before_);
+}
+
+stop_signals::held_back::~held_back() { os_.sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+void stop_signals::start_in_child(kernel& os, stop_latch* latch, int fd) noexcept {
+  signal_meaning& m = signal_meaning::of_this_process();
+  // A handler of the parent's that ran on another thread is not in this process.
+  std::atomic_ref(m.handlers).store(0);
+  m.os = &os.undecorated();
+  m.seen = 0;
+  m.in_child = true;
+  m.connection = fd;
+  m.latch = latch;
+  install(os);
+  const sigset_t both = both_signals();
+  os.sigprocmask(SIG_UNBLOCK, &both, nullptr);
+}
+
+void stop_signals::end_connection(kernel& os, int fd) noexcept { start_in_child(os, nullptr, fd); }
+
+void stop_signals::ask(kernel& os, stop_latch& latch) noexcept {
+  start_in_child(os, &latch, no_connection);
 }
 
 bool stop_signals::connection_ends() noexcept {
-  return connection_of_process.load(std::memory_order_relaxed) >= 0 &&
-         signals_seen.load(std::memory_order_relaxed) > 0;
+  const signal_meaning& m = signal_meaning::of_this_process();
+  return m.connection.load(std::memory_order_relaxed) != no_connection &&
+         m.seen.load(std::memory_order_relaxed) > 0;
 }
 
-void stop_signals::ask_instead(stop_latch& latch) noexcept {
-  latch_of_process = &latch;
-  install();
-  if (signals_seen.load() > 0) latch.request();
+void stop_signals::connection_closes(int fd) noexcept {
+  int its = fd;
+  signal_meaning::of_this_process().connection.compare_exchange_strong(its, closed_connection);
 }
 
 }  // namespace iolite

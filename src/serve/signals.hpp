@@ -1,31 +1,73 @@
 // SIGINT and SIGTERM while serving: the first asks for a stop, the second ends the process.
+//
+// A child counts none of them. A signal to the group (Ctrl-C, systemd) reaches it directly and then
+// once more from its supervisor, which passes every stop on: to a child the two are one wish. Its
+// supervisor counts, and its end is the end of its children: see child_processes.
 #pragma once
 #include "kernel/kernel.hpp"
 #include "serve/stop.hpp"
 
+#include <atomic>
+#include <cstdint>
+
 namespace iolite {
+
+// What the two signals mean to one process. The handler gets at it through of_this_process().
+struct signal_meaning {
+  std::atomic<kernel*> os = nullptr;
+  std::atomic<stop_latch*> latch = nullptr;  // a stop is asked here
+  std::atomic<int> connection = -1;  // or, >= 0: of this socket nothing more is received
+  std::atomic<int> seen = 0;
+  std::atomic<bool> in_child = false;
+  std::uint32_t handlers = 0;  // that run now, on any thread: the word of a futex
+
+  static signal_meaning& of_this_process() noexcept;
+  void take(int number) noexcept;  // what the handler does
+  void await_handlers() noexcept;
+};
 
 // Installs the handlers for as long as it lives. One at a time in a process.
 class stop_signals {
  public:
+  // `on` false: no handlers, but children forked meanwhile have them.
   stop_signals(kernel& os, stop_latch& latch, bool on) noexcept;
   stop_signals(const stop_signals&) = delete;
   stop_signals& operator=(const stop_signals&) = delete;
+  // The latch may go then: no handler uses it any more.
   ~stop_signals();
 
-  // In a child, which is ours whatever serve_options::signals says: a stop means the end of this
-  // one connection, as soon as its peer has been answered.
-  static void end_connection_instead(int fd) noexcept;
-  // Whether that stop has come.
+  // Keeps both signals back on this thread. Around a fork: a signal in a child waits until the
+  // child has said what it means.
+  class held_back {
+   public:
+    explicit held_back(kernel& os) noexcept;
+    held_back(const held_back&) = delete;
+    held_back& operator=(const held_back&) = delete;
+    ~held_back();
+
+   private:
+    kernel& os_;
+    sigset_t before_{};
+  };
+
+  // In a child, which is ours whatever serve_options::signals says, with both signals held back;
+  // they come through from then on, also where the program blocks them.
+  // A stop means the end of this one connection, as soon as its peer has been answered.
+  static void end_connection(kernel& os, int fd) noexcept;
+  // A stop is asked of `latch`.
+  static void ask(kernel& os, stop_latch& latch) noexcept;
+
+  // Whether the stop of end_connection() has come.
   [[nodiscard]] static bool connection_ends() noexcept;
-  // In a child that serves many: a stop is asked of its own latch.
-  static void ask_instead(stop_latch& latch) noexcept;
+  // The number `fd` is about to be closed, and may be another socket's soon.
+  static void connection_closes(int fd) noexcept;
 
  private:
-  static void install() noexcept;
+  static void install(kernel& os) noexcept;
+  static void start_in_child(kernel& os, stop_latch* latch, int fd) noexcept;
 
   kernel& os_;
-  bool on_;
+  const bool on_;
   struct sigaction old_int_{};
   struct sigaction old_term_{};
 };

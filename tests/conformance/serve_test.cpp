@@ -14,7 +14,7 @@ using namespace iolite;
 namespace {
 
 // Also `io_uring_direct/pool`, where connections stay on the engine that accepts them.
-auto models_where(bool (*applies)(const model_info&)) {
+std::vector<std::string> names_where(bool (*applies)(const model_info&)) {
   std::vector<std::string> out;
   for (const model_info& m : known_models()) {
     if (!m.available || !applies(m)) continue;
@@ -25,7 +25,10 @@ auto models_where(bool (*applies)(const model_info&)) {
       out.back().insert(m.engine.size(), mark);
     }
   }
-  return testing::ValuesIn(out);
+  return out;
+}
+auto models_where(bool (*applies)(const model_info&)) {
+  return testing::ValuesIn(names_where(applies));
 }
 
 std::string name_of_test(const testing::TestParamInfo<std::string>& model) {
@@ -57,6 +60,12 @@ INSTANTIATE_TEST_SUITE_P(conformance, serve_by_processes, models_where(by_proces
 INSTANTIATE_TEST_SUITE_P(conformance, serve_by_workers, models_where(by_workers), name_of_test);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_by_loops, models_where(by_loops), name_of_test);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full), name_of_test);
+
+std::vector<std::string> all_models() { return names_where(any); }
+
+std::string name_of_model(const testing::TestParamInfo<std::string>& model) {
+  return name_of_test(model);
+}
 
 void serve::SetUp() { before_ = open_descriptors(); }
 void serve::TearDown() { EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked"; }

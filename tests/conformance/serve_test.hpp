@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace iolite_test {
 
@@ -37,6 +38,10 @@ class serve_by_loops : public serve {};  // pool, of event loops
 // Who accepts as long as there are descriptors: not a process each, which has a table of its own,
 // and not as many as there are workers.
 class serve_until_full : public serve {};
+
+// For suites of one file: every model, and the name of a test on it.
+[[nodiscard]] std::vector<std::string> all_models();
+[[nodiscard]] std::string name_of_model(const testing::TestParamInfo<std::string>& model);
 
 // The answer to `text` is `text`.
 void expect_echo(const raw_socket& peer, const std::string& text);

@@ -6,6 +6,7 @@
 #include "support/streams.hpp"
 
 #include <csignal>
+#include <stdexcept>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,6 +111,42 @@ TEST_P(serve, an_exception_ends_its_connection_only) {
   expect_echo(server.connect(), "newcomer");
   EXPECT_EQ(server.stop(SIGTERM), 0);
   EXPECT_EQ(server.report().handler_failures, 1U);
+}
+
+// Throws what the peer sends.
+task<> throwing(stream peer) {
+  const auto got = co_await receive(peer);
+  if (got && !got->empty()) throw std::runtime_error(*got);
+}
+
+// A peer writes neither lines of its own into the log nor to the terminal of who reads it.
+TEST_P(serve, what_a_handler_throws_is_one_safe_line_of_the_log) {
+  served server(throwing, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  peer.send_all("\x1b[2J\x1b]0;owned\x07\r\nlog forged entry\n\xc2\x9b" + std::string(1000, 'x'));
+  EXPECT_EQ(peer.recv_until_end(), "");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  ASSERT_EQ(server.log().size(), 1U);
+  const std::string& line = server.log().front();
+  EXPECT_NE(line.find(R"(: \x1b[2J\x1b]0;owned\x07\x0d\x0alog forged entry\x0a\xc2\x9bxxx)"),
+            std::string::npos)
+      << line;
+  EXPECT_EQ(line.size(), 512U);
+}
+
+// Of all processes together.
+TEST_P(serve, handlers_that_fail_fill_no_disk) {
+  served server(throwing, options());
+  ASSERT_TRUE(server.listening()) << server.error();
+  for (int i = 0; i < 20; ++i) {
+    const raw_socket peer = server.connect();
+    peer.send_all("x");
+    EXPECT_EQ(peer.recv_until_end(), "");
+  }
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().handler_failures, 20U);
+  EXPECT_LE(server.log().size(), 10U) << "at most about one line a second and cause";
 }
 
 TEST_P(serve_with_children, a_crash_harms_no_other_process) {

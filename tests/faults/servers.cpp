@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <linux/io_uring.h>
@@ -214,21 +215,20 @@ TEST_P(fault_of_processes, F33_without_a_process_newcomers_wait) {
   happened(server.report().accept_pauses);
 }
 
+// All threads from the n-th on cannot be had: nothing is announced, and those that are there end.
 TEST_P(fault_of_pools, F33_a_pool_without_its_threads_does_not_start) {
-  serve_options o = options();
-  o.workers = 2;
-  served server(echo, o, {}, [&](handler h, const serve_options& given) {
-    const auto serve_it = on({{.what = call::clone, .nth = 2, .error = EAGAIN}});
-    try {
-      return serve_it(std::move(h), given);
-    } catch (const std::system_error& e) {
-      return std::expected<serve_report, error>(std::unexpected(error{e.code(), e.what()}));
-    }
-  });
-  EXPECT_EQ(server.wait(), 1);
-  EXPECT_NE(server.error().find("Resource temporarily unavailable"), std::string::npos)
-      << server.error();
-  happened();  // nothing else makes it say so
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    SCOPED_TRACE(n);
+    serve_options o = options();
+    o.workers = 3;
+    served server(echo, o, {},
+                  on({{.what = call::clone, .nth = n, .times = fault::for_ever, .error = EAGAIN}}));
+    EXPECT_FALSE(server.listening()) << "it has announced what is not there";
+    EXPECT_EQ(server.wait(), 1);
+    EXPECT_NE(server.error().find("Resource temporarily unavailable"), std::string::npos)
+        << server.error();
+    happened();  // nothing else makes it say so
+  }
 }
 
 TEST_P(fault_of_workers, F33_a_worker_without_a_process_is_tried_again) {
@@ -237,6 +237,49 @@ TEST_P(fault_of_workers, F33_a_worker_without_a_process_is_tried_again) {
   expect_echo(server.connect(), "hello");
   EXPECT_EQ(server.stop(SIGTERM), 0);
   EXPECT_TRUE(says(server, "no process for a worker"));
+  happened(says(server, "no process for a worker") ? 1 : 0);
+}
+
+// Clients come to the listeners of all workers, and one of these is never there.
+TEST_P(fault_of_workers, F33_while_a_worker_cannot_be_had_the_others_serve_its_clients) {
+  serve_options o = options();
+  o.workers = 2;
+  served server(echo, o, {},
+                on({{.what = call::fork, .nth = 2, .times = fault::for_ever, .error = EAGAIN}}));
+  ASSERT_TRUE(server.listening()) << server.error();
+  std::vector<raw_socket> clients;
+  const int many = one_each() ? 1 : 40;  // of blocking workers all have one listener
+  for (int i = 0; i < many; ++i) {
+    clients.push_back(server.connect());
+    EXPECT_TRUE(clients.back().send_all("hello"));
+  }
+  for (const raw_socket& c : clients) EXPECT_EQ(c.recv_exactly(5), "hello");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().connections, clients.size());
+  happened(says(server, "no process for a worker") ? 1 : 0);
+}
+
+// The others have begun to accept for it when it comes after all.
+TEST_P(fault_of_workers, F33_a_worker_that_comes_late_gets_its_listeners_back) {
+  serve_options o = options();
+  o.workers = 2;
+  served server(echo, o, {}, on({{.what = call::fork, .nth = 2, .times = 7, .error = EAGAIN}}));
+  ASSERT_TRUE(server.listening()) << server.error();
+  std::vector<raw_socket> clients;
+  const auto serve_some = [&] {
+    for (int i = 0; i < 20; ++i) {
+      clients.push_back(server.connect());
+      EXPECT_TRUE(clients.back().send_all("hello"));
+    }
+    for (const raw_socket& c : clients) EXPECT_EQ(c.recv_exactly(5), "hello");
+    clients.clear();
+  };
+  serve_some();
+  while (children_of(server.pid()).living < 2) serve_some();
+  const auto a_while = std::chrono::steady_clock::now() + 600ms;
+  while (std::chrono::steady_clock::now() < a_while) serve_some();
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().children_restarted, 0U);
   happened(says(server, "no process for a worker") ? 1 : 0);
 }
 

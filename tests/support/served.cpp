@@ -34,7 +34,8 @@ namespace {
   } else {
     std::ostringstream line;
     line << "report " << r->connections << ' ' << r->handler_failures << ' ' << r->accept_pauses
-         << ' ' << r->children_restarted << ' ' << r->connections_cancelled << '\n';
+         << ' ' << r->children_restarted << ' ' << r->connections_cancelled << ' '
+         << r->connections_left << '\n';
     tell.send_all(line.str());
   }
   std::exit(r ? 0 : 1);
@@ -117,7 +118,7 @@ void served::understand(const std::string& line) {
   } else if (line.starts_with("report ")) {
     std::istringstream in(rest);
     in >> report_.connections >> report_.handler_failures >> report_.accept_pauses >>
-        report_.children_restarted >> report_.connections_cancelled;
+        report_.children_restarted >> report_.connections_cancelled >> report_.connections_left;
   }
 }
 

@@ -1,0 +1,114 @@
+// How a server accepts: as many connections as it may have, and not without end what cannot be
+// served. See server.hpp.
+#include "serve/server.hpp"
+
+#include "iolite/scope.hpp"
+#include "iolite/time.hpp"
+
+#include <exception>
+#include <new>
+#include <system_error>
+
+namespace iolite {
+
+using std::chrono::milliseconds;
+
+bool server::connections_block() const {
+  const auto own = connection_engine();
+  return !own || !(*own)->traits().needs_nonblocking;
+}
+
+// On a loop of its own, for connections that run elsewhere. The listeners are closed then.
+task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
+                                        bool blocking_sockets) {
+  scope acceptors;
+  std::exception_ptr failed;
+  try {
+    for (listener& l : listeners) {
+      l.give_blocking_sockets(blocking_sockets);
+      acceptors.spawn(accept_all(l, take));
+    }
+    co_await latch_->wait();
+  } catch (...) {  // no memory for all of them: none
+    failed = std::current_exception();
+  }
+  stopping_ = true;
+  acceptors.cancel();
+  if (acceptors.to_be_joined()) co_await acceptors.join();
+  listeners.clear();
+  if (failed) std::rethrow_exception(failed);
+}
+
+// A connection is served once it has a place. Several listeners, also of several threads, accept at
+// the same time: when the last place is gone meanwhile, a connection waits here for the next one.
+task<void> server::accept_all(listener& from, const sink& take) {
+  const context c = co_await here{};
+  // A blocked accept(2) of a thread is ended by looking up now and then. And the news of a
+  // connection may go to a worker that was killed, while the kernel still takes its ring apart: the
+  // one that has come in its place looks for itself.
+  clock::duration look_up = clock::duration::max();
+  if (model_.placement == placement::prefork) look_up = std::chrono::seconds(1);
+  if (c.on->traits().blocking) look_up = milliseconds(200);
+  while (!is_stopping()) {
+    if (connections_.full()) {
+      note_full_house();
+      auto room = connections_.room();
+      if (!co_await room) co_return;
+      continue;  // unless another acceptor was quicker
+    }
+    auto next = co_await (from.accept() | within(look_up));
+    std::error_code trouble;
+    if (next) {
+      place at = connections_.admit();
+      if (!at) {
+        task<place> waiting = wait_for_place();
+        at = co_await waiting;
+        if (!at) co_return;
+      }
+      ++counts_.connections;
+      try {
+        co_await take(std::move(*next), std::move(at));
+      } catch (const std::bad_alloc&) {  // this one is closed, the others live
+        trouble = std::make_error_code(std::errc::not_enough_memory);
+      }
+    } else if (next.error() == std::errc::operation_canceled || is_stopping()) {
+      co_return;
+    } else if (next.error() != std::errc::timed_out) {
+      trouble = next.error();
+    }
+    if (!trouble) continue;
+    note_pause(trouble);
+    auto change = next_end();
+    static_cast<void>(co_await (change | within(pause_length)));
+  }
+}
+
+// None when it was cancelled.
+task<connection_table::place> server::wait_for_place() {
+  for (;;) {
+    place at = connections_.admit();
+    if (at) co_return at;
+    note_full_house();
+    auto room = connections_.room();
+    if (!co_await room) co_return place();
+  }
+}
+
+void server::note_full_house() noexcept {
+  ++counts_.accept_pauses;
+  log_once(log_cause::full,
+           [] { return "connections_max is reached: accepting pauses until a connection ends"; });
+}
+
+void server::note_pause(const std::error_code& why) noexcept {
+  ++counts_.accept_pauses;
+  const bool descriptors =
+      why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system;
+  const char* const remedy = options_.engine.direct_descriptors > 0
+                                 ? "; raise direct_descriptors or lower connections_max"
+                                 : "; raise `ulimit -n` or lower connections_max";
+  log_once(descriptors ? log_cause::no_descriptor : log_cause::accept,
+           [&] { return "accepting pauses: " + why.message() + (descriptors ? remedy : ""); });
+}
+
+}  // namespace iolite

@@ -1,0 +1,79 @@
+// See child_processes.hpp.
+#include "serve/child_processes.hpp"
+
+#include "iolite/ready.hpp"
+#include "iolite/time.hpp"
+#include "serve/signals.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <new>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+namespace iolite {
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return "was ended by signal " + std::to_string(WTERMSIG(status));
+  return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+
+int child_processes::start(std::function<int()> body) {
+  all_.reserve(all_.size() + 1);
+  std::vector<int> pidfds;  // of the others: in the child they may be all the descriptors there are
+  pidfds.reserve(all_.size());
+  for (const child& c : all_) {
+    if (c.fd >= 0) pidfds.push_back(c.fd);
+  }
+  const int supervisor = os_.getpid();
+  const stop_signals::held_back until_it_is_known(os_);
+  const int pid = os_.fork();
+  if (pid == 0) run(body, pidfds, supervisor);
+  if (pid > 0) all_.push_back({pid});
+  return pid;
+}
+
+void child_processes::run(const std::function<int()>& body, const std::vector<int>& not_its_own,
+                          int supervisor) const noexcept {
+  for (const int fd : not_its_own) os_.close(fd);
+  os_.prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (os_.getppid() != supervisor) os_.kill(os_.getpid(), SIGKILL);  // it was quicker
+  int status = 1;
+  try {
+    status = body();
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the status says it
+  }
+  exit_process(status);
+}
+
+task<int> child_processes::end_of(const int& pid) {
+  int status = 0;
+  const int fd = os_.pidfd_open(pid);
+  for (child& c : all_) {
+    if (c.pid == pid) c.fd = fd;
+  }
+  for (int r = 0; r == 0 || r == -EINTR;) {
+    r = os_.waitpid(pid, &status, WNOHANG);
+    if (r != 0) continue;
+    bool told = false;
+    if (fd >= 0) {
+      auto end = ready(fd, interest::read);
+      told = (co_await end).has_value();
+    }
+    if (!told) {  // before Linux 5.3, or no descriptor or no memory is free
+      auto pause = sleep(std::chrono::milliseconds(20));
+      static_cast<void>(co_await pause);
+    }
+  }
+  if (fd >= 0) os_.close(fd);
+  std::erase_if(all_, [&](const child& c) { return c.pid == pid; });
+  co_return status;
+}
+
+void child_processes::tell(int signal) noexcept {
+  for (const child& c : all_) os_.kill(c.pid, signal);
+}
+
+}  // namespace iolite
