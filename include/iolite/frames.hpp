@@ -23,6 +23,9 @@
 namespace iolite {
 
 struct frame_format {
+  // Of `max`: sums of sizes must not wrap around.
+  static constexpr std::size_t largest_max = SIZE_MAX / 4;
+
   unsigned length_bytes = 4;  // 1, 2, 4 or 8
   std::size_t max = 1 << 20;  // bytes; a longer message is refused before it is received
 };
@@ -30,13 +33,15 @@ struct frame_format {
 // Takes messages out of bytes: no I/O, so that it can be used on any transport.
 class frame_decoder {
  public:
-  explicit frame_decoder(frame_format format = {});  // std::invalid_argument: see frame_format
+  // Throws std::invalid_argument when `format` exceeds what frame_format allows.
+  explicit frame_decoder(frame_format format = {});
 
   // The next whole message, good until the next call of any member; empty optional: more bytes are
   // needed. std::errc::message_size: it is longer than the limit, and the stream is of no more use.
   [[nodiscard]] result<std::optional<std::span<const std::byte>>> next() noexcept;
-  // Where the next bytes are to be written: room for at least one byte, and for the rest of the
-  // message that has begun.
+  // Where the next bytes are to be written: room for at least one byte. The buffer grows with what
+  // has arrived, not with the length a message announces: it has 4 KiB, or at most twice the bytes
+  // of the message that has begun.
   [[nodiscard]] std::span<std::byte> room();
   void wrote(std::size_t bytes) noexcept;  // into the front of room()
   // Whether a message has begun that is not whole.
@@ -80,7 +85,8 @@ class frames {
   return framed(std::as_bytes(std::span(text)), format);
 }
 
-// The bytes of a length, for those who send by other means; std::errc::message_size.
+// Appends a message with its length, for those who send by other means. std::errc::message_size: it
+// is too long; std::errc::invalid_argument: there is no such format.
 result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte> message,
                           const frame_format& format = {});
 

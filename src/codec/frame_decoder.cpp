@@ -9,8 +9,10 @@ namespace {
 
 constexpr std::size_t room_min = 4096;
 
-bool is_valid(const frame_format& f) noexcept {
-  return f.length_bytes == 1 || f.length_bytes == 2 || f.length_bytes == 4 || f.length_bytes == 8;
+const char* mistake_in(const frame_format& f) noexcept {
+  const unsigned n = f.length_bytes;
+  if (n != 1 && n != 2 && n != 4 && n != 8) return "a length has 1, 2, 4 or 8 bytes";
+  return f.max > frame_format::largest_max ? "frame_format::max exceeds largest_max" : nullptr;
 }
 
 std::uint64_t read_length(std::span<const std::byte> from) noexcept {
@@ -38,10 +40,17 @@ std::unexpected<std::error_code> too_long() noexcept {
   return std::unexpected(std::make_error_code(std::errc::message_size));
 }
 
+// Whether a message of this size can be sent.
+result<void> check(std::size_t size, const frame_format& f) noexcept {
+  if (mistake_in(f)) return std::unexpected(std::make_error_code(std::errc::invalid_argument));
+  if (size > longest(f)) return too_long();
+  return {};
+}
+
 }  // namespace
 
 frame_decoder::frame_decoder(frame_format format) : format_(format) {
-  if (!is_valid(format_)) throw std::invalid_argument("a length has 1, 2, 4 or 8 bytes");
+  if (const char* const mistake = mistake_in(format_)) throw std::invalid_argument(mistake);
 }
 
 result<std::optional<std::span<const std::byte>>> frame_decoder::next() noexcept {
@@ -56,24 +65,29 @@ result<std::optional<std::span<const std::byte>>> frame_decoder::next() noexcept
   return have.subspan(format_.length_bytes, static_cast<std::size_t>(length));
 }
 
+// A length is only a promise: the buffer at most doubles what has arrived, once that fills it.
 std::span<std::byte> frame_decoder::room() {
   const std::size_t have = end_ - begin_;
-  const std::size_t needed = std::max(wanted_, have + 1);
+  const std::size_t rest = std::max(wanted_, have + 1);
+  const std::size_t needed = std::min(rest, std::max(room_min, 2 * have));
   if (begin_ == end_) begin_ = end_ = 0;
   if (buffer_.size() - begin_ < needed && begin_ > 0) {
     std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), have, buffer_.begin());
     begin_ = 0;
     end_ = have;
   }
-  if (buffer_.size() < needed) buffer_.resize(std::max(needed, room_min));
+  if (end_ == buffer_.size()) buffer_.resize(std::max(needed, room_min));
   return std::span(buffer_).subspan(end_);
 }
 
-void frame_decoder::wrote(std::size_t bytes) noexcept { end_ += bytes; }
+void frame_decoder::wrote(std::size_t bytes) noexcept {
+  if (bytes > buffer_.size() - end_) detail::rule_broken("wrote() names bytes within room()");
+  end_ += bytes;
+}
 
 result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte> message,
                           const frame_format& format) {
-  if (message.size() > longest(format)) return too_long();
+  if (const auto possible = check(message.size(), format); !possible) return possible;
   const std::size_t before = to.size();
   to.resize(before + format.length_bytes + message.size());
   write_frame(std::span(to).subspan(before), message, format);
@@ -81,7 +95,9 @@ result<void> append_frame(std::vector<std::byte>& to, std::span<const std::byte>
 }
 
 result<message> framed(std::span<const std::byte> text, const frame_format& format) {
-  if (text.size() > longest(format)) return too_long();
+  if (const auto possible = check(text.size(), format); !possible) {
+    return std::unexpected(possible.error());
+  }
   return message(format.length_bytes + text.size(),
                  [&](std::span<std::byte> to) { write_frame(to, text, format); });
 }

@@ -88,5 +88,39 @@ TEST(frame_decoder, memory_is_bounded_by_the_messages_and_not_by_the_stream) {
   EXPECT_LE(most, 8192U);
 }
 
+TEST(frame_decoder, a_length_alone_takes_no_memory_for_its_message) {
+  frame_decoder d({.length_bytes = 4, .max = 1 << 30});
+  feed(d, bytes_with_length(4, 1 << 30));
+  ASSERT_TRUE(d.next());
+  EXPECT_LE(d.room().size(), 4096U);
+}
+
+TEST(frame_decoder, memory_grows_with_what_has_arrived) {
+  const std::vector<std::byte> part(100, std::byte{1});
+  frame_decoder d({.length_bytes = 8, .max = frame_format::largest_max});
+  feed(d, bytes_with_length(8, std::uint64_t{1} << 40));
+  for (std::size_t arrived = 8; arrived < 1'000'000; arrived += part.size()) {
+    ASSERT_TRUE(d.next());
+    ASSERT_LE(d.room().size() + arrived, std::max<std::size_t>(4096, 2 * arrived));
+    feed(d, part);
+  }
+}
+
+TEST(frame_decoder, a_limit_whose_sums_would_wrap_around_is_a_mistake) {
+  for (const std::size_t max : {SIZE_MAX, SIZE_MAX - 7, frame_format::largest_max + 1}) {
+    EXPECT_THROW(frame_decoder({.length_bytes = 8, .max = max}), std::invalid_argument);
+  }
+}
+
+TEST(frame_decoder, what_has_no_format_is_not_sent) {
+  std::vector<std::byte> out;
+  for (const unsigned n : {0U, 3U, 5U, 9U, 64U}) {
+    const auto added = append_frame(out, out, {.length_bytes = n});
+    EXPECT_EQ(added ? std::error_code() : added.error(), std::errc::invalid_argument);
+    EXPECT_FALSE(framed("text", {.length_bytes = n}));
+  }
+  EXPECT_TRUE(out.empty());
+}
+
 }  // namespace
 }  // namespace iolite_test
