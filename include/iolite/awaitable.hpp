@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 
 namespace iolite {
 
@@ -23,6 +24,7 @@ namespace detail {
 struct scope_state {
   engine& on;
   bool cancel_asked = false;
+  std::uint8_t unwaited = 0;  // tasks that were awaited and ended without waiting; wraps around
 };
 
 }  // namespace detail
@@ -52,6 +54,13 @@ struct child_task {
   static void operator delete(void* p, std::size_t n) noexcept { detail::give_frame(p, n); }
 };
 
+namespace detail {
+
+// `h`, of the task `t`, goes on in the engine's next turn.
+void give_way(std::coroutine_handle<> h, child_task& t) noexcept;
+
+}  // namespace detail
+
 // An operation that can be awaited: the base of what recv(), sleep() and the others return. Derived
 // classes add await_resume(), which turns `outcome` into what the caller gets.
 class awaitable_operation : public operation {
@@ -65,6 +74,10 @@ class awaitable_operation : public operation {
  protected:
   // Joins the scope and starts; true: suspend, the engine resumes `h`.
   bool begin(std::coroutine_handle<> h, const context& c) noexcept;
+  // The same for what has nothing to wait for: it ends with `result`.
+  bool begin_over(std::coroutine_handle<> h, const context& c, int result = 0) noexcept;
+  // After begin(): whether it waits. If not, it is over, though its coroutine may be suspended.
+  [[nodiscard]] bool waits() const noexcept { return state == op_state::pending; }
   // Leaves the scope; gives `outcome`.
   int end() noexcept;
 

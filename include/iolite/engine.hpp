@@ -40,6 +40,10 @@ class engine {
 
   // Begins `op`. `done`: it ended inline, op.outcome is valid, do not suspend.
   started start(operation& op) noexcept;
+  // Ends `op`, which has nothing to wait for, with `result`: as a start that ended inline.
+  started end_early(operation& op, int result) noexcept;
+  // Resumes op.waiter in the next turn.
+  void resume_later(operation& op) noexcept { ready_.push(op); }
   // Asks for an early end. `op` still completes exactly once, through the same path. Idempotent;
   // latched when it comes before start(), harmless after completion.
   void cancel(operation& op) noexcept;
@@ -78,6 +82,7 @@ class engine {
   [[nodiscard]] kernel& os() const noexcept { return os_; }
   [[nodiscard]] clock::time_point now() const noexcept;
   [[nodiscard]] const engine_stats& stats() const noexcept { return stats_; }
+  [[nodiscard]] bool runs_elsewhere() const noexcept;  // on another thread, now
   // The pool of recv_lease(), made when first asked for; null: no memory for it.
   [[nodiscard]] buffer_pool* buffers() noexcept;
   // A lease came back: a receive that waits for one may go on.
@@ -95,17 +100,6 @@ class engine {
 
   // The engine that runs on this thread, or null.
   [[nodiscard]] static engine* current() noexcept;
-  // Makes it `e` for a while.
-  class running_here {
-   public:
-    explicit running_here(engine& e) noexcept;
-    running_here(const running_here&) = delete;
-    running_here& operator=(const running_here&) = delete;
-    ~running_here();
-
-   private:
-    engine* const outer_;
-  };
 
   // --- any thread ---
 
@@ -125,11 +119,13 @@ class engine {
   void finish(operation& op, int result) noexcept;
   [[nodiscard]] bool woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_.load(); }
-  [[nodiscard]] bool running() const noexcept { return running_; }
+  [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // Starts a pending `op` again in the loop's next turn.
   void continue_later(operation& op) noexcept;
   // Forgets `fd` and closes it.
   virtual void do_close(int fd) noexcept;
+  // The streams of `child`, an engine for a child task, belong to this one: they may outlive it.
+  void take_streams_of(engine& child) noexcept { child.of_streams_ = of_streams_; }
   // No more operations; the pool may go. For the destructors of backends.
   void shut_down() noexcept;
 
@@ -142,6 +138,7 @@ class engine {
 
  private:
   friend class scope;
+  friend class stream;
   // What a backend implements. All noexcept; none resumes a coroutine.
   virtual started do_start(operation& op) noexcept = 0;  // `done`: op.outcome is set
   virtual void do_cancel(operation& op) noexcept = 0;
@@ -164,6 +161,7 @@ class engine {
   void claim() noexcept;
   void resume_ready() noexcept;
   void new_budget() noexcept;
+  started end_inline(operation& op, int cost) noexcept;
   void start_continuing() noexcept;
   void take_posted() noexcept;
   void expire() noexcept;
@@ -176,6 +174,7 @@ class engine {
   // Set once.
   kernel& os_;
   unsigned process_ = 0;  // which side of a fork made it
+  engine* of_streams_ = this;  // whose the streams are that are made here
   std::atomic<const void*> thread_ = nullptr;  // whose it is, since it first ran
 
   // Engine thread only.
@@ -191,12 +190,14 @@ class engine {
   int inline_left_ = 0;
   int accepts_left_ = 0;
   std::uint16_t tag_ = 0;
-  bool running_ = false, tasks_left_ = false;
+  bool tasks_left_ = false;
 
   // Any thread.
+  std::atomic<bool> running_ = false;
   std::atomic<operation*> posted_ = nullptr;  // a stack, newest first
   std::atomic<bool> woken_ = false;
   std::atomic<bool> cancel_asked_ = false;
+  std::atomic<int> streams_ = 0;  // that are open
 };
 
 }  // namespace iolite

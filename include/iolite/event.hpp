@@ -45,7 +45,7 @@ class condition_wait : public listed_operation {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
     const std::lock_guard hold(list_.lock());
-    return !holds_() && begin_on(list_, h, h.promise().ctx());
+    return holds_() ? begin_over(h, h.promise().ctx()) : begin_on(list_, h, h.promise().ctx());
   }
   result<void> await_resume() noexcept { return end_on(list_); }
 

@@ -53,6 +53,17 @@ class promise_base {
     awaiter_ = reinterpret_cast<std::uintptr_t>(awaiter.address()) | starting;
   }
   void suspended() noexcept { awaiter_ &= ~starting; }
+  // It has ended without waiting. A loop over such tasks must not keep the engine from others: now
+  // and then its awaiter waits for the next turn.
+  bool gives_way(std::coroutine_handle<> awaiter) noexcept {
+    if (holds(threw) || ++in_->of.unwaited % unwaited_max != 0) return false;
+    awaiter_ |= gave_way;
+    detail::give_way(awaiter, *in_);
+    return true;
+  }
+  void resumed() noexcept {
+    if (holds(gave_way)) in_->leave();
+  }
   // A scope starts it, nobody awaits it.
   void begin(child_task& c) noexcept { in_ = &c; }
   void rethrow() {
@@ -91,6 +102,8 @@ class promise_base {
   // Kept below the address of the awaiter's frame.
   static constexpr std::uintptr_t starting = 1;
   static constexpr std::uintptr_t threw = 2;
+  static constexpr std::uintptr_t gave_way = 4;
+  static constexpr unsigned unwaited_max = 64;
   [[nodiscard]] bool holds(std::uintptr_t flag) const noexcept { return (awaiter_ & flag) != 0; }
 
   std::uintptr_t awaiter_ = 0;  // none: a scope has started it
@@ -142,12 +155,13 @@ class [[nodiscard]] task {
     promise_type& child = frame_.promise();
     child.begin(parent.promise(), parent);
     frame_.resume();
-    if (frame_.done()) return false;
+    if (frame_.done()) return child.gives_way(parent);
     child.suspended();
     return true;
   }
   T await_resume() {
     promise_type& child = frame_.promise();
+    child.resumed();
     child.rethrow();
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it has ended without throwing
     if constexpr (!std::is_void_v<T>) return std::move(*child.value);

@@ -5,6 +5,7 @@
 #include "core/assert.hpp"
 #include "core/deadlines.hpp"
 #include "core/process.hpp"
+#include "core/running_here.hpp"
 #include "core/spin.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/scope.hpp"
@@ -17,6 +18,10 @@
 
 namespace iolite {
 namespace {
+
+// An operation that ends before its facility is asked costs this part of the budget: after that
+// many a loop over such ones comes back to the engine, whatever the budget is.
+constexpr int early_ends_max = 32;
 
 constexpr int dead_connections_max = 32;  // passed over before the clock is asked
 
@@ -47,13 +52,17 @@ engine::engine(kernel& os)
 
 engine::~engine() {
   IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
+  IOLITE_ASSERT(streams_.load(std::memory_order_relaxed) == 0,
+                "a stream is closed before its engine is destroyed");
 }
 
 engine* engine::current() noexcept { return state_of_thread().runs; }
 
-engine::running_here::running_here(engine& e) noexcept
-    : outer_(std::exchange(state_of_thread().runs, &e)) {}
-engine::running_here::~running_here() { state_of_thread().runs = outer_; }
+bool engine::runs_elsewhere() const noexcept {
+  if (current() == this) return false;
+  const void* const owner = thread_.load(std::memory_order_relaxed);
+  return owner && owner != &state_of_thread() && running();
+}
 
 clock::time_point engine::now() const noexcept { return os_.now(); }
 
@@ -91,18 +100,10 @@ engine::started engine::start(operation& op) noexcept {
   op.tag = ++tag_;
   op.moved = 0;
   op.timed_out = false;
-  op.outcome = 0;
-  op.state = op_state::done;
-  if (op.cancel_requested) {  // latched before it began
-    op.outcome = -ECANCELED;
-    return started::done;
-  }
   const bool own = op.kind == op_kind::sleep || op.kind == op_kind::event;
-  if (!own && op.fd < 0) {
-    op.outcome = -EBADF;
-    return started::done;
-  }
-  if (moves_bytes(op.kind) && op.size == 0) return started::done;
+  if (op.cancel_requested) return end_early(op, -ECANCELED);  // latched before it began
+  if (!own && op.fd < 0) return end_early(op, -EBADF);
+  if (moves_bytes(op.kind) && op.size == 0) return end_early(op, 0);
   op.state = op_state::pending;
   int turns = inline_left_;
   if (own || !drive(op, turns)) {
@@ -110,15 +111,26 @@ engine::started engine::start(operation& op) noexcept {
     return started::pending;
   }
   deadlines_->remove(op);
+  return end_inline(op, 1);
+}
+
+engine::started engine::end_early(operation& op, int result) noexcept {
+  op.moved = 0;
+  op.outcome = result;
+  return end_inline(op, std::max(inline_budget_ / early_ends_max, 1));
+}
+
+// Without a waiter it is a plain call, from outside a coroutine.
+engine::started engine::end_inline(operation& op, int cost) noexcept {
   op.state = op_state::done;
   int& left = op.kind == op_kind::accept ? accepts_left_ : inline_left_;
-  if (left > 0 || !op.waiter) {  // without a waiter: a plain call, from outside a coroutine
-    --left;
-    ++stats_.inline_completions;
-    return started::done;
+  if (left <= 0 && op.waiter) {
+    ready_.push(op);  // fairness: over, but the others run first
+    return started::pending;
   }
-  ready_.push(op);  // fairness: over, but the others run first
-  return started::pending;
+  left = std::max(left - cost, 0);
+  ++stats_.inline_completions;
+  return started::done;
 }
 
 // Starts `op` until it is over (true) or waits for something (false): a short transfer goes on
@@ -133,7 +145,7 @@ bool engine::drive(operation& op, int& turns) noexcept {
       op.outcome = -ETIMEDOUT;
       return true;
     }
-    if (--turns <= 0 && running_) {
+    if (--turns <= 0 && running()) {
       continue_later(op);
       return false;
     }

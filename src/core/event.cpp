@@ -29,6 +29,7 @@ bool listed_operation::begin_on(wait_list& list, std::coroutine_handle<> h,
   kind = op_kind::event;
   data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&list));
   if (!begin(h, c)) return false;
+  if (!waits()) return true;
   list.waiting_.push(*this);
   size = 1;
   return true;

@@ -203,7 +203,7 @@ bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const conte
   kind = op_kind::event;
   data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&p));
   if (!begin(h, c)) return false;
-  p.add(*this);
+  if (waits()) p.add(*this);
   return true;
 }
 

@@ -67,6 +67,22 @@ bool awaitable_operation::begin(std::coroutine_handle<> h, const context& c) noe
   return c.on->start(*this) == engine::started::pending;
 }
 
+bool awaitable_operation::begin_over(std::coroutine_handle<> h, const context& c,
+                                     int result) noexcept {
+  IOLITE_ASSERT(state != op_state::pending, "an operation is awaited once at a time");
+  waiter = h;
+  in_ = c.in;
+  if (in_) in_->enter(*this);
+  return c.on->end_early(*this, result) == engine::started::pending;
+}
+
+void detail::give_way(std::coroutine_handle<> h, child_task& t) noexcept {
+  t.enter(t.own);
+  t.own.kind = op_kind::event;
+  t.own.waiter = h;
+  t.of.on.resume_later(t.own);
+}
+
 int awaitable_operation::end() noexcept {
   if (in_) std::exchange(in_, nullptr)->leave();
   cancel_requested = false;  // the request was for this time

@@ -3,6 +3,7 @@
 #include "iolite/scope.hpp"
 
 #include "core/assert.hpp"
+#include "core/running_here.hpp"
 #include "kernel/thread.hpp"
 
 namespace iolite {
@@ -32,6 +33,7 @@ class scope::join_wait : public awaitable_operation {
     if (shielded_) c.in = nullptr;  // its own scope is cancelled already: wait nevertheless
     const auto hold = scope_.guard();
     if (scope_.live_ == 0 || !begin(h, c)) return false;
+    if (!waits()) return true;
     IOLITE_ASSERT(!scope_.joiner_, "one task joins a scope");
     scope_.joiner_ = this;
     return true;
@@ -93,7 +95,7 @@ void scope::start_here(task<void> t, child_task& record) noexcept {
   on.task_started();
   const auto frame = std::exchange(t.frame_, {});  // ends by itself: see end_child()
   frame.promise().begin(record);
-  const engine::running_here here(on);  // the first task starts before the loop does
+  const running_here here(on);  // the first task starts before the loop does
   frame.resume();
 }
 

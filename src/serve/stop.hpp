@@ -47,6 +47,7 @@ class stop_latch final : public event_source {
     bool wait(std::coroutine_handle<> h, const context& c) noexcept {
       os_ = &c.on->os();
       if (!begin(h, c)) return false;
+      if (!waits()) return true;
       latch_.waiting_.store(this);
       if (latch_.asked()) latch_.request();  // it came before anybody waited
       return true;
