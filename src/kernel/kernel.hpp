@@ -144,6 +144,8 @@ class kernel {
   int interface_index(int fd, ifreq* r) noexcept {
     return to_int(call::ioctl, fd, SIOCGIFINDEX, r);
   }
+  // SIOCOUTQ: how many bytes the peer has not acknowledged. tcp(7).
+  int bytes_unsent(int fd, int* n) noexcept { return to_int(call::ioctl, fd, TIOCOUTQ, n); }
   int dup(int fd) noexcept { return to_int(call::dup, fd); }  // close-on-exec
   int dup3(int fd, int onto, int flags) noexcept { return to_int(call::dup3, fd, onto, flags); }
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }

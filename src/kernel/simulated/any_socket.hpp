@@ -39,6 +39,7 @@ class any_socket : public file {
   [[nodiscard]] virtual bool is_fresh() const = 0;  // was never connected
   virtual int shutdown(int how) = 0;
   [[nodiscard]] virtual std::size_t bytes_arrived() const = 0;  // FIONREAD
+  [[nodiscard]] virtual std::size_t bytes_unsent() const { return 0; }  // SIOCOUTQ
   // MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT; tells in `from` whom it is from, where recvfrom(2) does.
   virtual long receive(std::span<std::byte> into, int flags, address* from) = 0;
   virtual long send(std::span<const std::byte> from, const address* to) = 0;

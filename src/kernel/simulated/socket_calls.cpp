@@ -51,8 +51,10 @@ long process::socket_call(call c, const call_args& a) {
   case call::getsockopt:
     return s->get_option(a.as<int>(1), a.as<int>(2), a.as<void*>(3), a.as<socklen_t*>(4));
   case call::ioctl:
-    if (a.as<unsigned long>(1) != FIONREAD) return -ENOTTY;
-    *a.as<int*>(2) = static_cast<int>(s->bytes_arrived());
+    if (a.as<unsigned long>(1) == FIONREAD) *a.as<int*>(2) = static_cast<int>(s->bytes_arrived());
+    else if (a.as<unsigned long>(1) == TIOCOUTQ)
+      *a.as<int*>(2) = static_cast<int>(s->bytes_unsent());
+    else return -ENOTTY;
     return 0;
   default: return -ENOSYS;
   }

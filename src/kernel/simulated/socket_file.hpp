@@ -45,6 +45,7 @@ class socket_file final : public any_socket {
 
   // --- transfer.cpp ---
   [[nodiscard]] std::size_t bytes_arrived() const override { return received_.size(); }
+  [[nodiscard]] std::size_t bytes_unsent() const override { return unsent_.size() + in_flight_; }
   long receive(std::span<std::byte> into, int flags, address* from) override;
   long send(std::span<const std::byte> from, const address* to) override;
 
