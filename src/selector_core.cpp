@@ -2,8 +2,8 @@
 //
 // The idea: a poller only says whom to look at. Those stand in a queue, first come, first served,
 // and leave it by being reported or by a look with poll(2) that finds them not ready. That one rule
-// gives answers for guesses (nonblocking), states for changes (signal), fairness for a small `max`,
-// and the truth about descriptors that were closed behind our back.
+// gives answers for guesses (nonblocking), fairness for a small `max`, and the truth about
+// descriptors that were closed behind our back.
 #include "selector_core.hpp"
 
 #include "pollers/watch_list.hpp"
@@ -31,12 +31,14 @@ selector_core::~selector_core() {
 }
 
 int selector_core::open() {
-  made_poller made = facility_.entry->make(os_, facility_.options);
+  poller_options options = facility_.options;
+  options.states = true;
+  made_poller made = facility_.entry->make(os_, options);
   if (!made.it) return made.error == -ENOSYS ? -ENOTSUP : made.error;
   poller_ = std::move(made.it);
   traits_ = poller_->traits();
   look_.reserve(look_max);
-  if (traits_.edge_only) {  // eventfd(2) sends no signals, a pipe does
+  if (traits_.signals) {  // eventfd(2) sends none, a pipe does
     int two[2];
     if (const int r = os_.pipe2(two, O_NONBLOCK | O_CLOEXEC); r < 0) return r;
     wake_read_ = two[0];
@@ -50,9 +52,9 @@ int selector_core::open() {
 }
 
 // Made is not yet working: a filter of system calls may let the first one pass and not the next.
-// Those that guess, or tell changes only, are for who asks for them by name.
+// Those that guess, or are told by signals, are for who asks for them by name.
 bool selector_core::works() noexcept {
-  if (traits_.candidates || traits_.edge_only || wake() < 0) return false;
+  if (traits_.candidates || traits_.signals || wake() < 0) return false;
   int n = -EINTR;
   while (n == -EINTR) n = poller_->wait(std::chrono::seconds(1));
   iolite_ready none;
@@ -83,13 +85,11 @@ int selector_core::add(int fd, unsigned events, void* data) {
   try {
     const auto number = static_cast<std::size_t>(fd);
     if (number >= table_.size()) table_.resize(number + 1 + number / 2);
-    if (traits_.edge_only) unwritable_.reserve(table_.size());
   } catch (const std::bad_alloc&) {
     poller_->update(t, wanted, interest::none);
     return -ENOMEM;
   }
   at(fd) = {.data = data, .generation = t.generation, .wanted = wanted, .in_poller = true};
-  if (traits_.edge_only) enqueue(fd);  // what it is now, no signal will tell
   return 0;
 }
 
@@ -112,7 +112,6 @@ int selector_core::modify(int fd, unsigned events, void* data) noexcept {
   w->in_poller = true;
   w->fired = false;
   w->decided = 0;
-  if (traits_.edge_only) enqueue(fd);
   return 0;
 }
 
@@ -122,7 +121,6 @@ int selector_core::remove(int fd) noexcept {
   // If this fails its events are stale from now on, and ask() deals with those.
   if (w->in_poller) poller_->update(token(fd), w->wanted, interest::none);
   dequeue(fd);
-  if (w->unwritable) std::erase(unwritable_, fd);
   *w = {};
   return 0;
 }
@@ -164,9 +162,6 @@ int selector_core::wait(iolite_ready* out, int max, std::int64_t timeout_ns) noe
     int n = report(out, max);
     if (n < 0) return n;
     if (n > 0 && n < max && !asks) n += ask_for_more(out + n, max - n);
-    if (traits_.edge_only) {  // may be ready still, and no signal will tell
-      for (int i = 0; i < n; ++i) enqueue(out[i].fd);
-    }
     if (const bool woken = take_wake(); n > 0 || woken) return n;
     if (timeout_ns < 0) continue;
     left = timeout_ns == 0 ? clock::duration::zero() : until - os_.now();
@@ -176,13 +171,7 @@ int selector_core::wait(iolite_ready* out, int max, std::int64_t timeout_ns) noe
 
 // Asks the poller, and queues whom it names.
 int selector_core::ask(clock::duration timeout) noexcept {
-  const int n =
-      poller_->wait(unwritable_.empty() ? timeout : std::min<clock::duration>(timeout, slice));
-  for (const int fd : unwritable_) {
-    at(fd).unwritable = false;
-    enqueue(fd);
-  }
-  unwritable_.clear();
+  const int n = poller_->wait(timeout);
   if (n < 0) return n;
   bool stale = false;
   for (const poll_event& e : poller_->events()) {
@@ -198,9 +187,8 @@ int selector_core::ask(clock::duration timeout) noexcept {
     if (w->reported == turn_) continue;
     enqueue(e.token.fd);
     // Where the list is ours, the poller's last word was poll(2)'s. A list in the kernel outlives
-    // descriptors: a duplicate, in a child for one, keeps the file and its entry alive. A signal
-    // tells what was.
-    if (traits_.candidates || traits_.edge || traits_.edge_only) continue;
+    // descriptors: a duplicate, in a child for one, keeps the file and its entry alive.
+    if (traits_.candidates || traits_.edge) continue;
     w->ready = e.ready;
     w->decided = turn_;
   }
@@ -274,20 +262,13 @@ int selector_core::look(int at_least) noexcept {
 }
 
 void selector_core::not_ready(int fd) noexcept {
-  watched& w = at(fd);
-  if (traits_.edge_only) {
-    // Not every kind of file sends a signal when it becomes writable, unless a write has failed
-    // before (AF_UNIX does not): look again before long.
-    if (!has(w.wanted, interest::write) || w.unwritable) return;
-    w.unwritable = true;
-    unwritable_.push_back(fd);
-  } else if (traits_.edge) {
-    // The event was used up behind the poller's back: arm it again. Or it was never this file's:
-    // the descriptor was closed, its number used again, and a duplicate keeps the old file alive.
-    if (poller_->update(token(fd), w.wanted, w.wanted) != -ENOENT) return;
-    bury(fd);
-    start_anew();
-  }
+  if (!traits_.edge) return;
+  // The event was used up behind the poller's back: arm it again. Or it was never this file's: the
+  // descriptor was closed, its number used again, and a duplicate keeps the old file alive.
+  const interest wanted = at(fd).wanted;
+  if (poller_->update(token(fd), wanted, wanted) != -ENOENT) return;
+  bury(fd);
+  start_anew();
 }
 
 // Closed without a remove: out of sight until the caller removes it.

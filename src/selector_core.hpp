@@ -24,7 +24,6 @@ struct watched {
   bool dead = false;  // closed without a remove
   bool in_poller = false;
   bool fired = false;  // oneshot, reported
-  bool unwritable = false;  // stands in `unwritable_`
   int next = -1, prev = -1;  // in the queue
 };
 
@@ -82,7 +81,6 @@ class selector_core {
   std::uint64_t turn_ = 0;  // of wait()
   int first_ = -1, last_ = -1, queued_count_ = 0;
   std::vector<pollfd> look_;
-  std::vector<int> unwritable_;  // see not_ready()
 
   // Any thread.
   std::atomic<bool> woken_ = false;

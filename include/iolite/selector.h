@@ -33,8 +33,9 @@
  * blocked in that thread alone, until the selector is closed by it; a child of fork(2) has them as
  * they were before, but what that thread starts by pthread_create(3), posix_spawn(3) or system(3)
  * has its mask. One thread must not use sigwait(3) for them beside, and descriptors of one open
- * file must not be watched by two threads. Descriptors that send no signals, eventfd(2) for one,
- * are seen within 20 ms. */
+ * file must not be watched by two threads, nor with two numbers. Signals only end the sleep: each
+ * wait looks at all descriptors with poll(2). What no signal tells (eventfd(2) and others send
+ * none) is looked for every 20 ms while a wait lasts: see docs/semantics.md. */
 #ifndef IOLITE_SELECTOR_H
 #define IOLITE_SELECTOR_H
 
@@ -99,7 +100,8 @@ int iolite_selector_remove(iolite_selector* s, int fd) IOLITE_NOEXCEPT;
  * have passed: not less. 0 looks once, negative waits for ever, also when nothing is watched. A
  * signal handler does not end it: the wait goes on with the time left. The number of entries
  * written to `out`; 0 after a timeout or a wake. At most `max`: who did not fit comes first the
- * next time. -EINVAL: max <= 0, or (poll) more descriptors watched than RLIMIT_NOFILE. -ENOMEM. */
+ * next time. -EINVAL: max <= 0, or (poll, signal) more descriptors watched than RLIMIT_NOFILE.
+ * -ENOMEM. */
 int iolite_selector_wait(iolite_selector* s, iolite_ready* out, int max,
                          int64_t timeout_ns) IOLITE_NOEXCEPT;
 

@@ -14,11 +14,11 @@ namespace iolite {
 namespace {
 
 static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
-              EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP);
+              EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP && EPOLLPRI == POLLPRI);
 
 class epoll_poller final : public poller {
  public:
-  epoll_poller(kernel& os, int ep) noexcept : os_(os), ep_(ep) {}
+  epoll_poller(kernel& os, int ep, bool states) noexcept : os_(os), ep_(ep), states_(states) {}
   // No EPOLL_CTL_DEL here: after a fork(2) the set is shared, and it is the parent's.
   ~epoll_poller() override { os_.close(ep_); }
 
@@ -37,6 +37,8 @@ class epoll_poller final : public poller {
     epoll_event e{};
     e.events = static_cast<unsigned>(to_poll(after));
     if (has(after, interest::edge)) e.events |= EPOLLET;
+    // A receive is short at a byte out of band, and what follows it is no change: see tcp(7).
+    if (has(after, interest::edge) && !states_) e.events |= EPOLLPRI;
     if (has(after, interest::oneshot)) e.events |= EPOLLONESHOT;
     e.data.u64 = std::uint64_t{t.generation} << 32 | static_cast<std::uint32_t>(t.fd);
     return os_.epoll_ctl(ep_, before == interest::none ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, t.fd, &e);
@@ -80,15 +82,16 @@ class epoll_poller final : public poller {
  private:
   kernel& os_;
   const int ep_;
+  const bool states_;
   std::vector<epoll_event> raw_;
 };
 
 }  // namespace
 
-made_poller make_epoll(kernel& os, const poller_options&) {
+made_poller make_epoll(kernel& os, const poller_options& options) {
   const int ep = os.epoll_create1(EPOLL_CLOEXEC);
   if (ep < 0) return {nullptr, ep};
-  std::unique_ptr<epoll_poller> p(new (std::nothrow) epoll_poller(os, ep));
+  std::unique_ptr<epoll_poller> p(new (std::nothrow) epoll_poller(os, ep, options.states));
   if (!p) os.close(ep);
   if (!p || !p->make_batch(epoll_poller::batch_min)) return {nullptr, -ENOMEM};
   return {std::move(p), 0};

@@ -43,7 +43,7 @@ short to_poll(interest wanted) noexcept {
 }
 
 poll_event from_poll(watch_token t, unsigned bits) noexcept {
-  poll_event e{t, interest::none, (bits & (POLLERR | POLLHUP | POLLRDHUP)) != 0};
+  poll_event e{t, interest::none, (bits & (POLLERR | POLLHUP | POLLRDHUP | POLLPRI)) != 0};
   // Neither a receive nor a send would block on a hang-up or an error: both say so at once. The
   // peer's half-close ends receiving only.
   if (bits & (POLLIN | POLLRDHUP | POLLERR | POLLHUP)) e.ready = e.ready | interest::read;

@@ -27,8 +27,9 @@ struct watch_token {
 struct poll_event {
   watch_token token;
   interest ready = interest::none;  // read, write or both
-  // An error, a hang-up or the peer's half-close was seen: receive until the end. On an error or a
-  // hang-up `ready` is both, also where only one was asked for.
+  // An error, a hang-up, the peer's half-close or a byte out of band was seen: receive until there
+  // is no more, also when a receive was short. On an error or a hang-up `ready` is both, also where
+  // only one was asked for.
   bool hang_up = false;
 };
 
@@ -38,7 +39,8 @@ struct poller_traits {
   bool files = false;  // regular files can be watched (and are always ready)
   bool candidates = false;  // events are guesses ("try this one"), not answers
   bool edge_only = false;  // reports changes, never a state, and what was so when they came: look
-      // with poll(2) after registering. Wake it by a pipe: eventfd(2) is silent but for a slow look
+      // with poll(2) after registering
+  bool signals = false;  // is told of changes by signals: wake it by a pipe, eventfd(2) sends none
   int fd_limit = 0;  // descriptors must be below this; 0: no limit
 };
 
@@ -96,6 +98,9 @@ enum class idle_strategy : std::uint8_t { spin, yield, sleep };
 struct poller_options {
   idle_strategy idle = idle_strategy::yield;
   int signal_number = 0;  // `signal`: which real-time signal; 0: SIGRTMIN + 4
+  // For a selector: `signal` tells what is ready now, not what has changed; no facility tells more
+  // than what was asked for.
+  bool states = false;
 };
 
 // Each may fail: the pointer is empty then and `error` is -errno.

@@ -1,11 +1,13 @@
 // See signal_thread.hpp. fcntl(2), "Signals"; signal(7); pthread_atfork(3).
 #include "pollers/signal_thread.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <ctime>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <utility>
 
 namespace iolite {
@@ -65,18 +67,23 @@ void unblock_signals(kernel& os, std::span<const int> signals) noexcept {
   os.sigprocmask(SIG_UNBLOCK, &ours, nullptr);
 }
 
-int arm(kernel& os, int fd, int number) noexcept {
+// fcntl(2), "Signals". A file that cannot be armed sends none: its O_ASYNC is ignored (eventfd(2))
+// or refused (a terminal that is hung up: ENOTTY).
+armed arm(kernel& os, int fd, int number) noexcept {
+  struct stat about{};
+  if (const int r = os.fstat(fd, &about); r < 0) return {.error = r};
+  sender kind = sender::unreliable;
+  if (S_ISSOCK(about.st_mode)) kind = sender::precise;
+  if (S_ISFIFO(about.st_mode)) kind = sender::vague;
   f_owner_ex owner{F_OWNER_TID, os.gettid()};
   const int flags = os.fcntl(fd, F_GETFL);
-  if (flags < 0) return flags;
-  const auto to = reinterpret_cast<long>(&owner);
-  if (const int r = os.fcntl(fd, F_SETOWN_EX, to); r < 0) return r;
-  if (const int r = os.fcntl(fd, F_SETSIG, number); r < 0) return r;
-  if (const int r = os.fcntl(fd, F_SETFL, flags | O_ASYNC); r < 0) return r;
-  if (flags & O_ASYNC) return static_cast<int>(armed::yes_already);
-  const int now = os.fcntl(fd, F_GETFL);  // a file without signals has ignored O_ASYNC
-  if (now < 0) return now;
-  return static_cast<int>(now & O_ASYNC ? armed::yes : armed::deaf);
+  int r = std::min(flags, 0);
+  if (r == 0) r = os.fcntl(fd, F_SETOWN_EX, reinterpret_cast<long>(&owner));
+  if (r == 0) r = os.fcntl(fd, F_SETSIG, number);
+  if (r == 0) r = os.fcntl(fd, F_SETFL, flags | O_ASYNC);
+  if (r == 0) return {.kind = kind, .twice = (flags & O_ASYNC) != 0};
+  if (r == -EBADF || r == -ENOMEM) return {.error = r};
+  return {.kind = sender::unreliable};
 }
 
 void disarm(kernel& os, int fd) noexcept {

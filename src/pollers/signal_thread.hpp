@@ -15,11 +15,24 @@ int block_signals(kernel& os, std::span<const int> signals) noexcept;
 // default action of each of them ends the program.
 void unblock_signals(kernel& os, std::span<const int> signals) noexcept;
 
-enum class armed : std::uint8_t { yes, yes_already, deaf };
+// What the signals of a file are worth.
+enum class sender : std::uint8_t {
+  precise,  // a socket: each change sends one, and si_band says which change it was
+  // A pipe or FIFO: each change sends one, but si_band may be wrong. When the reader closes, the
+  // writer is told POLL_OUT, where poll(2) says POLLERR.
+  vague,
+  // Anything else. A terminal sends none when it is hung up, eventfd(2) none at all.
+  unreliable,
+};
 
-// Signal `number` comes to this thread when `fd` changes: `armed` or -errno. `yes_already`: it was
-// so for another number of the same file. `deaf`: this kind of file sends no signals.
-int arm(kernel& os, int fd, int number) noexcept;
+struct armed {
+  int error = 0;  // or -errno
+  sender kind = sender::unreliable;
+  bool twice = false;  // it was armed already, through another number of the same file
+};
+
+// Signal `number` comes to this thread when `fd` changes, where its file can send any.
+armed arm(kernel& os, int fd, int number) noexcept;
 void disarm(kernel& os, int fd) noexcept;
 
 }  // namespace iolite

@@ -18,6 +18,7 @@ class any_socket : public file {
   [[nodiscard]] bool may_seem_ready() const noexcept override { return true; }
   [[nodiscard]] bool sends_signals() const noexcept override { return true; }
   void about(struct stat& out) const override;
+  [[nodiscard]] unsigned mode_type() const noexcept override { return S_IFSOCK; }
   // Its host has crashed.
   virtual void vanish() = 0;
   [[nodiscard]] any_socket* next_on_host() const noexcept { return next_on_host_; }

@@ -6,7 +6,7 @@
 namespace iolite::simulated {
 
 void file::about(struct stat& out) const {
-  out.st_mode = 0600;
+  out.st_mode = mode_type() | 0600;
   out.st_nlink = 1;
   out.st_blksize = 4096;
 }

@@ -41,6 +41,8 @@ class file : public std::enable_shared_from_this<file> {
   virtual long write_at(std::span<const std::byte>, std::uint64_t) { return -ESPIPE; }
   virtual long sync() { return -EINVAL; }
   virtual void about(struct stat& out) const;  // fstat(2)
+  // S_IFSOCK and the like; an eventfd has none.
+  [[nodiscard]] virtual unsigned mode_type() const noexcept { return 0; }
   [[nodiscard]] virtual bool is_regular() const noexcept { return false; }
   [[nodiscard]] virtual bool can_be_watched() const noexcept { return true; }
   // select(2), "Bugs": of some files it is said that they are readable, and then nothing is there.

@@ -33,6 +33,7 @@ class pipe_end final : public file {
   long peek(std::span<std::byte> into) const;
   [[nodiscard]] long room() const;
   [[nodiscard]] bool sends_signals() const noexcept override { return true; }
+  [[nodiscard]] unsigned mode_type() const noexcept override { return S_IFIFO; }
   [[nodiscard]] std::string describe() const override {
     return reads_ ? "pipe (reading end)" : "pipe (writing end)";
   }
