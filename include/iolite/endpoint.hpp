@@ -1,6 +1,7 @@
 // Where to listen or to connect: an IPv4 or IPv6 address with a port, or a unix socket's path.
 //
 //   127.0.0.1:7000   [::1]:7000   :7000 (loopback)   localhost:7000   unix:/run/x.sock
+//   [fe80::1%eth0]:7000: a link-local address with its interface, by name or by number
 //
 // Port 0 asks the system for one; listener::local() then tells which. A unix path that starts with
 // '@' is in Linux's abstract namespace: see unix(7).
@@ -24,6 +25,7 @@ class endpoint {
   // From the system's sockaddr, of at most 128 bytes.
   [[nodiscard]] static endpoint from_native(const void* address, std::size_t bytes) noexcept;
 
+  // In a form that parse() reads. An interface is printed as a number.
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] bool is_unix() const noexcept;
   [[nodiscard]] bool is_tcp() const noexcept;

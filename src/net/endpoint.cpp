@@ -2,11 +2,14 @@
 // line that shows a right one.
 #include "iolite/endpoint.hpp"
 
+#include "kernel/kernel.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -45,20 +48,54 @@ std::expected<endpoint, error> parse_unix(std::string_view text, std::string_vie
   return endpoint::from_native(&a, bytes);
 }
 
+// if_nametoindex(3), by the kernel that this thread runs on. 0: there is none of this name.
+std::uint32_t index_of_interface(std::string_view name) noexcept {
+  ifreq r{};
+  if (name.empty() || name.size() >= sizeof r.ifr_name) return 0;
+  std::memcpy(r.ifr_name, name.data(), name.size());
+  kernel& os = kernel::of_thread();
+  const int fd = os.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  const int answer = os.interface_index(fd, &r);
+  os.close(fd);
+  return answer < 0 ? 0 : static_cast<std::uint32_t>(r.ifr_ifindex);
+}
+
+// What follows the '%': RFC 4007, section 11. 0: it names no interface.
+std::uint32_t parse_zone(std::string_view zone) noexcept {
+  std::uint32_t number = 0;
+  const auto [end, ec] = std::from_chars(zone.data(), zone.data() + zone.size(), number);
+  const bool is_number = ec == std::errc() && end == zone.data() + zone.size();
+  return is_number ? number : index_of_interface(zone);
+}
+
+// `text` is all of it, `host` what stood in the brackets.
+std::expected<endpoint, error> parse_inet6(std::string_view text, std::string_view host,
+                                           std::uint16_t port) {
+  sockaddr_in6 a{};
+  a.sin6_family = AF_INET6;
+  a.sin6_port = htons(port);
+  const std::size_t percent = host.find('%');
+  const std::string name(host.substr(0, percent));
+  if (::inet_pton(AF_INET6, name.c_str(), &a.sin6_addr) != 1) {
+    return bad(text, "not an IPv6 address; the form is [::1]:7000 or [fe80::1%eth0]:7000");
+  }
+  if (percent != host.npos) {
+    a.sin6_scope_id = parse_zone(host.substr(percent + 1));
+    if (a.sin6_scope_id == 0) {
+      return bad(text, "what follows '%' is the name or the number of a network interface, as in "
+                       "[fe80::1%eth0]:7000; `ip link` lists them");
+    }
+  }
+  return endpoint::from_native(&a, sizeof a);
+}
+
 // `host` is without brackets; `v6` says that it stood in some.
 std::expected<endpoint, error> parse_inet(std::string_view text, std::string_view host, bool v6,
                                           std::uint16_t port) {
   if (host.find('\0') != host.npos) return bad(text, "an address contains no zero bytes");
+  if (v6) return parse_inet6(text, host, port);
   const std::string name(host.empty() || host == "localhost" ? "127.0.0.1" : host);
-  if (v6) {
-    sockaddr_in6 a{};
-    a.sin6_family = AF_INET6;
-    a.sin6_port = htons(port);
-    if (::inet_pton(AF_INET6, name.c_str(), &a.sin6_addr) != 1) {
-      return bad(text, "not an IPv6 address; the form is [::1]:7000");
-    }
-    return endpoint::from_native(&a, sizeof a);
-  }
   sockaddr_in a{};
   a.sin_family = AF_INET;
   a.sin_port = htons(port);
@@ -152,10 +189,13 @@ std::string endpoint::to_string() const {
     ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address_)->sin_addr, text,
                 sizeof text);
     return std::string(text) + ":" + std::to_string(port());
-  case AF_INET6:
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address_)->sin6_addr, text,
-                sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(port());
+  case AF_INET6: {
+    const auto* const a = reinterpret_cast<const sockaddr_in6*>(address_);
+    ::inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text);
+    // By number: it is always valid, and needs no question to the system.
+    const std::string zone = a->sin6_scope_id == 0 ? "" : "%" + std::to_string(a->sin6_scope_id);
+    return "[" + (text + zone) + "]:" + std::to_string(port());
+  }
   case AF_UNIX: return "unix:" + path();
   default: return "(no address)";
   }

@@ -27,6 +27,10 @@ constexpr good goods[] = {
     {"[::1]:7000", "[::1]:7000", true, true, 7000},
     {"[::]:7000", "[::]:7000", true, false, 7000},
     {"[2001:db8::1]:443", "[2001:db8::1]:443", true, false, 443},
+    {"[fe80::1%lo]:7000", "[fe80::1%1]:7000", true, false, 7000},
+    {"[fe80::1%17]:7000", "[fe80::1%17]:7000", true, false, 7000},
+    {"[fe80::1%4294967295]:7000", "[fe80::1%4294967295]:7000", true, false, 7000},
+    {"[ff02::1%1]:7000", "[ff02::1%1]:7000", true, false, 7000},
     {":7000", "127.0.0.1:7000", true, true, 7000},
     {"unix:/run/x.sock", "unix:/run/x.sock", false, true, 0},
     {"unix:relative.sock", "unix:relative.sock", false, true, 0},
@@ -66,6 +70,14 @@ TEST(endpoint, bad_ones_are_refused_with_what_would_be_right) {
                            "127.0.0.1:",
                            "127.0.0.1:port",
                            "127.0.0.1:65536",
+                           "[fe80::1%]:7000",
+                           "[fe80::1%0]:7000",
+                           "[fe80::1%4294967296]:7000",
+                           "[fe80::1%-1]:7000",
+                           "[fe80::1%no interface]:7000",
+                           "[fe80::1%a-name-that-is-too-long]:7000",
+                           "[%lo]:7000",
+                           "127.0.0.1%lo:7000",
                            "127.0.0.1:-1",
                            "127.0.0.1:70 00",
                            "127.0.0.1:7000x",
@@ -92,7 +104,8 @@ TEST(endpoint, bad_ones_are_refused_with_what_would_be_right) {
     EXPECT_EQ(m.find('\n'), std::string::npos);
     EXPECT_TRUE(m.find("127.0.0.1:") != std::string::npos ||
                 m.find("unix:/") != std::string::npos || m.find("65535") != std::string::npos ||
-                m.find("[::1]:") != std::string::npos)
+                m.find("[::1]:") != std::string::npos ||
+                m.find("[fe80::1%eth0]:") != std::string::npos)
         << "no right form in: " << m;
   }
 }

@@ -18,6 +18,10 @@ bool address::is_loopback() const noexcept {
   return family == AF_INET6 && ip == one;
 }
 
+bool address::is_link_local() const noexcept {
+  return family == AF_INET6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
+
 std::string address::to_string() const {
   char text[INET6_ADDRSTRLEN] = {};
   switch (family) {
@@ -51,6 +55,7 @@ int read_address(const sockaddr* from, socklen_t bytes, int family, address& out
     std::memcpy(&a, from, sizeof a);
     std::memcpy(out.ip.data(), &a.sin6_addr, 16);
     out.port = ntohs(a.sin6_port);
+    if (out.is_link_local()) out.scope = a.sin6_scope_id;  // elsewhere it means nothing
   } else {
     constexpr std::size_t head = offsetof(sockaddr_un, sun_path);
     if (bytes > sizeof(sockaddr_un)) return -EINVAL;
@@ -76,6 +81,7 @@ void write_address(const address& from, sockaddr* to, socklen_t* bytes) {
     auto& a = reinterpret_cast<sockaddr_in6&>(all);
     std::memcpy(&a.sin6_addr, from.ip.data(), 16);
     a.sin6_port = htons(from.port);
+    a.sin6_scope_id = from.scope;
     size = sizeof a;
   } else if (!from.path.empty()) {
     auto& a = reinterpret_cast<sockaddr_un&>(all);

@@ -13,10 +13,15 @@ struct address {
   int family = AF_UNSPEC;
   ip_bytes ip{};  // IPv4 uses the first four
   std::uint16_t port = 0;
+  std::uint32_t scope = 0;  // the interface of a link-local IPv6 address
   std::string path;  // unix; abstract names begin with a zero byte; empty: unnamed
 
   [[nodiscard]] bool is_wildcard() const noexcept { return ip == ip_bytes{}; }
+  // Network interfaces of each host.
+  static constexpr std::uint32_t loopback_interface = 1, network_interface = 2;
+
   [[nodiscard]] bool is_loopback() const noexcept;
+  [[nodiscard]] bool is_link_local() const noexcept;
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] bool same_ip(const address& other) const noexcept {
     return family == other.family && ip == other.ip;

@@ -33,6 +33,8 @@ void any_socket::about(struct stat& out) const {
 
 int any_socket::bind(const address& at) {
   if (bound_) return -EINVAL;
+  if (at.is_link_local() && at.scope == 0) return -EINVAL;
+  if (at.scope > address::network_interface) return -ENODEV;
   if (!of().at.owns(at)) return -EADDRNOTAVAIL;
   return bind_port(at);
 }

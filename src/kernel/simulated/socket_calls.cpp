@@ -5,7 +5,9 @@
 #include "kernel/simulated/wait.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 namespace iolite::simulated {
@@ -13,6 +15,14 @@ namespace {
 
 std::span<std::byte> room(const call_args& a) noexcept {
   return {a.as<std::byte*>(1), a.as<std::size_t>(2)};
+}
+
+// Every host has these two: netdevice(7).
+long find_interface(ifreq& r) noexcept {
+  const std::string_view name(r.ifr_name, ::strnlen(r.ifr_name, sizeof r.ifr_name));
+  if (name != "lo" && name != "eth0") return -ENODEV;
+  r.ifr_ifindex = name == "lo" ? address::loopback_interface : address::network_interface;
+  return 0;
 }
 
 }  // namespace
@@ -51,11 +61,12 @@ long process::socket_call(call c, const call_args& a) {
   case call::getsockopt:
     return s->get_option(a.as<int>(1), a.as<int>(2), a.as<void*>(3), a.as<socklen_t*>(4));
   case call::ioctl:
-    if (a.as<unsigned long>(1) == FIONREAD) *a.as<int*>(2) = static_cast<int>(s->bytes_arrived());
-    else if (a.as<unsigned long>(1) == TIOCOUTQ)
-      *a.as<int*>(2) = static_cast<int>(s->bytes_unsent());
-    else return -ENOTTY;
-    return 0;
+    switch (a.as<unsigned long>(1)) {
+    case SIOCGIFINDEX: return find_interface(*a.as<ifreq*>(2));
+    case FIONREAD: *a.as<int*>(2) = static_cast<int>(s->bytes_arrived()); return 0;
+    case TIOCOUTQ: *a.as<int*>(2) = static_cast<int>(s->bytes_unsent()); return 0;
+    default: return -ENOTTY;
+    }
   default: return -ENOSYS;
   }
 }

@@ -163,6 +163,7 @@ int socket_file::connect(const address& to) {
   }
   if (to.port == 0) return -ECONNREFUSED;
   peer_ = meant_by(to);
+  if (peer_.is_link_local() && peer_.scope == 0) return -EINVAL;
   there_ = world().net.find(of().at, peer_);
   if (!bound_) {
     address from;
