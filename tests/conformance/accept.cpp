@@ -96,6 +96,18 @@ TEST_P(engine, a_unix_path_of_a_living_server_is_not_taken) {
   EXPECT_EQ(got, "still there");
 }
 
+// Whether it was in the queue already, or on its way there.
+TEST_P(engine, a_listener_that_closes_leaves_nobody_in_silence) {
+  const temporary_folder folder;
+  for (const std::string& at : {std::string("127.0.0.1:0"), "unix:" + (folder / "s")}) {
+    listener l = open_listener(on(), at);
+    const raw_socket peer = raw_socket::connect(l.local());
+    l.close();
+    int error = 0;
+    EXPECT_EQ(peer.recv_until_gone(error), "") << at;
+  }
+}
+
 TEST_P(engine, a_port_in_use_gives_one_line_that_names_it) {
   const raw_listener taken;
   auto made = listener::open(on(), taken.address());

@@ -43,6 +43,20 @@ TEST_P(engine, after_shutdown_write_we_can_still_receive) {
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "");
 }
 
+// tcp(7): such a connection is none any more. Of unix sockets nothing is said.
+TEST_P(engine, shutdown_write_after_both_sides_have_ended_is_not_connected) {
+  const auto check = [this](half_pair pair) {
+    EXPECT_TRUE(pair.ours.shutdown_write());
+    EXPECT_EQ(pair.theirs.recv_until_end(), "");
+    pair.theirs.half_close();
+    EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "");
+    return pair.ours.shutdown_write();
+  };
+  const auto tcp = check(tcp_half(on()));
+  EXPECT_EQ(tcp ? std::error_code() : tcp.error(), std::errc::not_connected);
+  EXPECT_TRUE(check(unix_half(on())));
+}
+
 TEST_P(engine, both_sides_may_end_at_once) {
   stream_pair pair = tcp_streams(on());
   struct bodies {

@@ -204,6 +204,7 @@ int socket_file::shutdown(int how) {
   }
   if (stage_ == stage::listening) return shut_down_listener(how);
   if (stage_ != stage::connected) return is_unix() ? 0 : -ENOTCONN;
+  if (has_ended_both_ways()) return -ENOTCONN;
   const shared other = other_.lock();
   if (how != SHUT_WR) {
     no_more_in_ = true;
@@ -239,7 +240,10 @@ void socket_file::close_listener() {
 
 void socket_file::closed() {
   closed_ = true;
-  if (stage_ == stage::listening) close_listener();
+  if (stage_ == stage::listening) {
+    close_listener();
+    stage_ = stage::fresh;  // who is in the middle of a handshake finds no listener
+  }
   if (stage_ != stage::connected) {
     if (stage_ == stage::connecting) stage_ = stage::failed;  // an answer finds nobody
     leave_names();

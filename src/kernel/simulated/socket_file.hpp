@@ -40,7 +40,7 @@ class socket_file final : public any_socket {
   [[nodiscard]] bool is_fresh() const override { return stage_ == stage::fresh; }
   int shutdown(int how) override;
   [[nodiscard]] const address* peer() const override {
-    return stage_ == stage::connected ? &peer_ : nullptr;
+    return stage_ == stage::connected && !has_ended_both_ways() ? &peer_ : nullptr;
   }
 
   // --- transfer.cpp ---
@@ -55,6 +55,7 @@ class socket_file final : public any_socket {
     std::vector<std::byte> bytes;
     bool end = false;  // FIN
     bool reset = false;  // RST
+    bool answers_end = false;  // sent after the peer's end had come: acknowledges it
   };
   using shared = std::shared_ptr<socket_file>;
 
@@ -101,6 +102,11 @@ class socket_file final : public any_socket {
   void arrives(segment s);
   void acknowledged(std::size_t bytes);
   void end_arrives();
+  void end_is_acknowledged();
+  // Linux has forgotten the connection: TCP_CLOSE.
+  [[nodiscard]] bool has_ended_both_ways() const noexcept {
+    return !is_unix() && end_received_ && end_acknowledged_;
+  }
   void reset_arrives(int error);
   void send_reset();
   void keep();
@@ -136,6 +142,7 @@ class socket_file final : public any_socket {
   std::size_t unacknowledged_ = 0;
   std::size_t in_flight_ = 0;
   bool end_sent_ = false;
+  bool end_acknowledged_ = false;
   std::deque<segment> wire_;
   clock::time_point last_arrival_ = timeline::start;
   bool held_up_ = false;  // the link is down: the first of wire_ is tried again

@@ -157,6 +157,7 @@ void socket_file::put_on_wire(segment s) {
   clock::duration delay = w.net.transit(of().at, *there_, s.bytes.size(), w.time.now(), w.random);
   if (wrong(fault_kind::delay)) delay += w.draws.extent().between({}, w.faults.delay_max);
   if (!s.bytes.empty() && wrong(fault_kind::reset)) s.reset = true;
+  s.answers_end = end_received_;
   last_arrival_ = std::max(last_arrival_ + clock::duration(1), w.time.now() + delay);
   wire_.push_back(std::move(s));
   const shared me = self();
@@ -225,9 +226,10 @@ void socket_file::arrives(segment s) {
     if (other->hidden_ > 0) other->hidden_ += n;
     else other->changed(POLLIN);
   }
+  if (s.answers_end && other) other->end_is_acknowledged();
   if (s.end && other) other->end_arrives();
   time.after(back, [me, n, end = s.end] {
-    if (end) me->let_go();
+    if (end) me->end_is_acknowledged();
     me->acknowledged(n);
   });
 }
@@ -247,6 +249,11 @@ void socket_file::keep() { world().net.lingering[number_ = ++world().net.numbers
 
 void socket_file::let_go() {
   if (number_ != 0) world().net.lingering.erase(std::exchange(number_, 0));
+}
+
+void socket_file::end_is_acknowledged() {
+  end_acknowledged_ = true;
+  let_go();
 }
 
 void socket_file::end_arrives() {
