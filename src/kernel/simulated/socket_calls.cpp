@@ -172,12 +172,21 @@ long process::transfer(call c, const call_args& a) {
     }
     if (const int r = s->prepare_to_send(); r < 0) return r;
   }
-  const long r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
-    if (on_file) return in ? f->read(room(a)) : f->write(room(a));
-    if (!in) return s->send(room(a), has_peer ? &peer : nullptr);
-    return s->receive(room(a), waits ? flags : flags | MSG_DONTWAIT, &peer);
-  });
   const bool is_stream = !s || s->type() == SOCK_STREAM;
+  std::size_t moved = 0;
+  long r = 0;
+  do {
+    const auto rest = room(a).subspan(moved);
+    r = until_ready(f, in ? POLLIN : POLLOUT, waits, [&]() -> long {
+      if (on_file) return in ? f->read(rest) : f->write(rest);
+      if (!in) return s->send(rest, has_peer ? &peer : nullptr);
+      return s->receive(rest, waits ? flags : flags | MSG_DONTWAIT, &peer);
+    });
+    if (r > 0) moved += static_cast<std::size_t>(r);
+    // Whoever waits for room waits until all of it is taken: send(2). A short one is a fault.
+  } while (!in && is_stream && waits && r > 0 && moved < room(a).size() &&
+           (f->readiness() & POLLOUT) == 0);
+  if (moved > 0) r = static_cast<long>(moved);
   if (r == -EPIPE && is_stream && (flags & MSG_NOSIGNAL) == 0) site_.signals.raise(SIGPIPE);
   if (r >= 0 && in && has_peer) write_address(peer, a.as<sockaddr*>(4), a.as<socklen_t*>(5));
   return r;

@@ -56,7 +56,9 @@ std::string socket_file::describe() const {
   }
   std::string out = local_.to_string() + " to " + peer_.to_string();
   if (const std::size_t n = received_.size(); n > 0) out += ", " + std::to_string(n) + " B to read";
-  if (const std::size_t n = held(); n > 0) out += ", " + std::to_string(n) + " B on their way";
+  if (const std::size_t n = on_their_way(); n > 0) {
+    out += ", " + std::to_string(n) + " B on their way";
+  }
   if (end_received_) out += ", the peer has ended";
   return out;
 }

@@ -2,7 +2,7 @@
 //
 // TCP: what is sent becomes segments, which take their time on the wire and arrive in order; the
 // receiver's window and the sender's buffer bound what is on its way (see transfer.cpp). Unix: what
-// is sent is at once in the peer's queue, and counts as the sender's until it is read.
+// is sent is at once in the peer's queue, and takes up the sender's buffer until it is read.
 //
 // Not in it: urgent data, passing descriptors, TIME_WAIT.
 #pragma once
@@ -91,6 +91,9 @@ class socket_file final : public any_socket {
   // --- transfer.cpp ---
   [[nodiscard]] std::size_t visible() const noexcept { return received_.size() - hidden_; }
   [[nodiscard]] std::size_t held() const noexcept;  // of the sender's buffer
+  [[nodiscard]] std::size_t on_their_way() const noexcept;
+  std::size_t send_unix(std::span<const std::byte> from);
+  void let_go_of_buffers(std::size_t bytes_read);
   [[nodiscard]] bool is_writable() const noexcept;
   void hide(std::size_t bytes);
   void choke();
@@ -131,6 +134,13 @@ class socket_file final : public any_socket {
   bool no_more_out_ = false;  // shutdown(SHUT_WR)
   bool end_received_ = false;
   byte_queue received_;
+  // Unix: what was sent at once is one buffer of the kernel, and takes up the sender's room until
+  // all of it is read.
+  struct buffer {
+    std::size_t bytes, cost;
+  };
+  std::deque<buffer> buffers_;
+  std::size_t charged_ = 0;  // their cost
   std::size_t hidden_ = 0;  // at the end of received_: not yet there for who asks
   bool choked_ = false;  // no room for the moment
   bool send_found_none_ = false;

@@ -3,6 +3,7 @@
 #include "kernel/simulated/socket_file.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,20 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t segment_max = 65536;
 constexpr int tries_max = 15;  // tcp_retries2
+
+// What a buffer of the kernel is made of, for unix sockets: unix_stream_sendmsg() and
+// alloc_skb_with_frags() in Linux, with pages of 4 KiB. Bytes that do not fit into its head lie in
+// pages of their own.
+constexpr std::size_t page = 4096;
+constexpr std::size_t head_max = page - 320;  // SKB_MAX_HEAD(0)
+constexpr std::size_t buffer_max = head_max + 32768;  // UNIX_SKB_FRAGS_SZ
+
+std::size_t cost_of_buffer(std::size_t bytes) noexcept {
+  const std::size_t beyond = bytes - std::min(bytes, head_max);
+  const std::size_t paged = std::min(bytes, (beyond + page - 1) / page * page);
+  const std::size_t head = std::bit_ceil(std::max<std::size_t>(bytes - paged + 320, 512));
+  return 256 + head + (paged + page - 1) / page * page;
+}
 
 }  // namespace
 
@@ -53,7 +68,8 @@ long socket_file::send(std::span<const std::byte> from, const address* to) {
   if (no_more_out_) return -EPIPE;
   if (from.empty()) return 0;
   const std::size_t all = buffer_bytes(SO_SNDBUF);
-  const std::size_t room = all - std::min(all, held());
+  std::size_t room = all - std::min(all, held());
+  if (is_unix() && room > 0) room = from.size();  // the last one may go beyond
   if (room > 0 && wrong(fault_kind::again)) choke();
   wants_room_ = wants_room_ || room < from.size() || choked_;
   send_found_none_ = send_found_none_ || room < from.size() || choked_;
@@ -61,15 +77,42 @@ long socket_file::send(std::span<const std::byte> from, const address* to) {
   std::size_t n = std::min(room, from.size());
   if (n > 1 && wrong(fault_kind::short_send)) n = world().draws.extent().from_one_to(n - 1);
   if (is_unix()) {
-    const shared other = other_.lock();
-    if (!other) return -EPIPE;
-    other->received_.append(from.first(n));
-    other->changed(POLLIN);
+    if (other_.expired()) return -EPIPE;
+    n = send_unix(from.first(n));
   } else {
     unsent_.append(from.first(n));
     transmit();
   }
   return static_cast<long>(n);
+}
+
+// Buffer after buffer, while there is room for the first byte of the next.
+std::size_t socket_file::send_unix(std::span<const std::byte> from) {
+  const shared other = other_.lock();
+  const std::size_t all = buffer_bytes(SO_SNDBUF);
+  std::size_t sent = 0;
+  while (sent < from.size() && other->charged_ < all) {
+    const std::size_t n = std::min({from.size() - sent, all / 2 - 64, buffer_max});
+    other->received_.append(from.subspan(sent, n));
+    other->buffers_.push_back({n, cost_of_buffer(n)});
+    other->charged_ += other->buffers_.back().cost;
+    sent += n;
+  }
+  send_found_none_ = send_found_none_ || sent < from.size();
+  other->changed(POLLIN);
+  return sent;
+}
+
+void socket_file::let_go_of_buffers(std::size_t bytes_read) {
+  while (bytes_read > 0 && !buffers_.empty()) {
+    buffer& first = buffers_.front();
+    const std::size_t n = std::min(first.bytes, bytes_read);
+    first.bytes -= n;
+    bytes_read -= n;
+    if (first.bytes > 0) return;
+    charged_ -= first.cost;
+    buffers_.pop_front();
+  }
 }
 
 std::size_t socket_file::usual_buffer(int name) const {
@@ -78,6 +121,12 @@ std::size_t socket_file::usual_buffer(int name) const {
 }
 
 std::size_t socket_file::held() const noexcept {
+  if (!is_unix()) return on_their_way();
+  const shared other = other_.lock();
+  return other ? other->charged_ : 0;
+}
+
+std::size_t socket_file::on_their_way() const noexcept {
   if (!is_unix()) return unsent_.size() + unacknowledged_;
   const shared other = other_.lock();
   return other ? other->received_.size() : 0;
@@ -113,6 +162,7 @@ void socket_file::choke() {
 // Room for the peer: at once between unix sockets, by a message on TCP.
 void socket_file::was_read(std::size_t bytes) {
   const shared other = other_.lock();
+  let_go_of_buffers(bytes);
   if (!other || bytes == 0) return;
   if (is_unix()) {
     if (other->is_writable()) other->changed(POLLOUT);
@@ -285,9 +335,10 @@ void socket_file::vanish() {
   error_ = ENETDOWN;
   no_more_in_ = no_more_out_ = true;
   received_.clear();
+  buffers_.clear();
   unsent_.clear();
   wire_.clear();
-  hidden_ = due_ = unacknowledged_ = in_flight_ = 0;
+  charged_ = hidden_ = due_ = unacknowledged_ = in_flight_ = 0;
   held_up_ = false;
 }
 
