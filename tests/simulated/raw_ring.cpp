@@ -75,6 +75,17 @@ void raw_ring::configure(unsigned operation, const void* argument, unsigned coun
 
 void raw_ring::submit() { s_.note("submitted", ring_.enter(0, nullptr)); }
 
+void raw_ring::submit_and_wait(unsigned completions) {
+  const timespec second{1, 0};
+  s_.note("submitted", ring_.enter(completions, &second));
+}
+
+std::map<std::uint64_t, int> raw_ring::take_now() {
+  std::map<std::uint64_t, int> out;
+  for (; const io_uring_cqe* e = ring_.front(); ring_.pop()) out[e->user_data] = e->res;
+  return out;
+}
+
 std::map<std::uint64_t, std::vector<io_uring_cqe>> raw_ring::take(unsigned completions) {
   std::map<std::uint64_t, std::vector<io_uring_cqe>> out;
   const timespec soon{1, 0};

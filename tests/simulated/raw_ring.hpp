@@ -25,6 +25,10 @@ class raw_ring {
   // io_uring_register(2); what it gives is written down.
   void configure(unsigned operation, const void* argument, unsigned count);
   void submit();
+  // The same, and waits for so many completions, a second at most.
+  void submit_and_wait(unsigned completions);
+  // The completions that are there.
+  [[nodiscard]] std::map<std::uint64_t, int> take_now();
   // Hands over, waits for so many completions, and writes them down by name; then there are none.
   // What kernels differ in is left out: of the flags MORE, BUFFER and BUF_MORE are told.
   void expect(unsigned completions);

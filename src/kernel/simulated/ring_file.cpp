@@ -50,6 +50,7 @@ int ring_file::open(unsigned entries, io_uring_params& p) {
   completions_max_ = p.flags & IORING_SETUP_CQSIZE ? std::bit_ceil(p.cq_entries) : 2 * submissions_;
   if (completions_max_ < submissions_) return -EINVAL;
   enabled_ = (p.flags & IORING_SETUP_R_DISABLED) == 0;
+  submits_all_ = (p.flags & IORING_SETUP_SUBMIT_ALL) != 0;
   queues_bytes_ = cqes_at(submissions_) + completions_max_ * sizeof(io_uring_cqe);
   queues_ = zeroed(queues_bytes_);
   entries_ = zeroed(submissions_ * sizeof(io_uring_sqe));
@@ -138,7 +139,7 @@ int ring_file::submit(unsigned most) {
     ++word(sq_head);
     if (linked.back().has(IOSQE_IO_LINK | IOSQE_IO_HARDLINK)) continue;
     const bool alone = linked.size() == 1;
-    good = begin(std::exchange(linked, {}), ++numbers_, alone);
+    good = begin(std::exchange(linked, {}), ++numbers_, alone) || submits_all_;
   }
   if (!linked.empty()) begin(std::move(linked), ++numbers_, false);
   sweep();

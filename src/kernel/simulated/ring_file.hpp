@@ -152,6 +152,7 @@ class ring_file final : public file {
   descriptors slots_{0};
   unsigned submissions_ = 0, completions_max_ = 0;  // sizes of the queues
   bool enabled_ = false;
+  bool submits_all_ = false;  // also what follows a request that makes no sense
   bool has_buffer_rings_ = true;
   bool has_incremental_ = true;
   std::shared_ptr<std::byte[]> queues_, entries_;

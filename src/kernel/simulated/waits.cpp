@@ -132,9 +132,11 @@ long process::ring_enter(const call_args& a) {
   if (!ring) return files_.find(fd) ? -EOPNOTSUPP : -EBADF;
   if (!ring->is_enabled()) return -EBADFD;
   const auto complete = a.as<unsigned>(2), flags = a.as<unsigned>(3);
-  const int taken = ring->submit(a.as<unsigned>(1));
-  if (taken < 0 && (flags & IORING_ENTER_GETEVENTS) == 0) return taken;
-  if ((flags & IORING_ENTER_GETEVENTS) == 0) return taken;
+  const auto submitted = a.as<unsigned>(1);
+  const int taken = ring->submit(submitted);
+  // Who was not given all that was promised does not wait: io_uring_enter(2) in Linux.
+  const bool is_short = taken < 0 || static_cast<unsigned>(taken) < submitted;
+  if (is_short || (flags & IORING_ENTER_GETEVENTS) == 0) return taken;
   clock::time_point until = complete > 0 ? never : site_.world.time.now();
   const auto* const more = a.as<const io_uring_getevents_arg*>(4);
   if (complete > 0 && (flags & IORING_ENTER_EXT_ARG) != 0 && more && more->ts != 0) {
