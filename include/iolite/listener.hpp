@@ -15,6 +15,17 @@ struct listen_options {
 };
 
 class accept_operation;
+class server;
+
+namespace detail {
+
+// The file of a unix socket that listens, as lstat(2) knows it. Empty: there is none to remove.
+struct socket_path {
+  endpoint at;
+  std::uint64_t device = 0, inode = 0;
+};
+
+}  // namespace detail
 
 class listener {
  public:
@@ -24,8 +35,9 @@ class listener {
   ~listener() { close(); }
 
   // Binds and listens. An address in use is tried again for 100 ms: a killed io_uring server keeps
-  // its port for some time. A unix path left behind by a dead server is removed first. The message
-  // says what to do.
+  // its port for some time. A unix socket left behind by a dead server is replaced, of several
+  // servers that try so at once by one; anything else at the path is left alone, and the path is in
+  // use. The message says what to do.
   [[nodiscard]] static std::expected<listener, error> open(engine& on, const endpoint& at,
                                                            const listen_options& options = {});
   // Takes over a listening socket.
@@ -36,25 +48,26 @@ class listener {
   [[nodiscard]] accept_operation accept() noexcept;
   // Accepted sockets block, for an engine on another thread that wants them so.
   void give_blocking_sockets(bool on) noexcept { gives_blocking_ = on; }
-  // A pending accept ends with std::errc::operation_canceled. A unix path is removed by whom bound
-  // it.
+  // A pending accept ends with std::errc::operation_canceled. The listener that made a unix path
+  // removes it first, unless another file has come in its place since.
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
-  // The descriptor, now the caller's to close. -EBUSY: connections have left its queue already
-  // (io_uring, right after the last accept): accept them, which does not wait, then try again; the
-  // listener stays as it is.
+  // The descriptor, now the caller's to close; so is a unix path, to remove. -EBUSY: connections
+  // have left its queue already (io_uring, right after the last accept): accept them, which does
+  // not wait, then try again; the listener stays as it is.
   [[nodiscard]] int release() noexcept;
   // The address with the real port.
   [[nodiscard]] endpoint local() const noexcept;
 
  private:
   friend class accept_operation;
+  friend class server;
   engine* engine_ = nullptr;
   int fd_ = -1;
   bool tcp_ = false;
-  bool owns_path_ = false;
   bool gives_blocking_ = false;
+  detail::socket_path path_;  // to remove
   accept_operation* accepting_ = nullptr;  // pending, or null
 };
 

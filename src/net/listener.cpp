@@ -4,6 +4,7 @@
 #include "core/assert.hpp"
 #include "iolite/engine.hpp"
 #include "kernel/kernel.hpp"
+#include "net/socket_path.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,8 +19,10 @@ error explain(const endpoint& at, int r) {
   std::string line = "cannot listen on " + at.to_string() + ": ";
   switch (-r) {
   case EADDRINUSE:
-    line += "the address is in use; stop who uses it, or choose another port (0 lets the system "
-            "choose)";
+    line += at.is_unix() ? "the path is in use, by a server or by a file that is no socket; stop "
+                           "the server, or choose another path"
+                         : "the address is in use; stop who uses it, or choose another port (0 "
+                           "lets the system choose)";
     break;
   case EADDRNOTAVAIL: line += "this machine has no such address"; break;
   case EACCES:
@@ -64,27 +67,13 @@ int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept 
   return 0;
 }
 
-// A socket file nobody listens on any more: a server that was killed left it.
-bool is_left_behind(kernel& os, const endpoint& at) noexcept {
-  const int fd = os.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return false;
-  const int r = os.connect(fd, static_cast<const sockaddr*>(at.native()),
-                           static_cast<socklen_t>(at.native_bytes()));
-  os.close(fd);
-  return r == -ECONNREFUSED;
-}
-
+// At an address that is no path. A port in use is tried again: see listener::open().
 int bind(kernel& os, int fd, const endpoint& at) noexcept {
   const auto once = [&] {
     return os.bind(fd, static_cast<const sockaddr*>(at.native()),
                    static_cast<socklen_t>(at.native_bytes()));
   };
   int r = once();
-  if (r == -EADDRINUSE && at.socket_file() && is_left_behind(os, at)) {
-    os.unlink(at.socket_file());
-    r = once();
-  }
-  if (at.is_unix()) return r;
   constexpr timespec pause{0, 5'000'000};
   for (int tries = 0; r == -EADDRINUSE && at.port() != 0 && tries < 20; ++tries) {
     os.nanosleep(&pause);
@@ -114,9 +103,12 @@ std::expected<listener, error> listener::open(engine& on, const endpoint& at,
   l.fd_ = os.socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
   int r = l.fd_;
   if (r >= 0) r = set_options(os, l.fd_, options, l.tcp_);
-  if (r >= 0) r = bind(os, l.fd_, at);
-  l.owns_path_ = r >= 0 && at.socket_file();
-  if (r >= 0) r = os.listen(l.fd_, options.backlog);
+  if (r >= 0 && at.socket_file()) {
+    r = listen_at_path(os, l.fd_, at, options.backlog, l.path_);
+  } else {
+    if (r >= 0) r = bind(os, l.fd_, at);
+    if (r >= 0) r = os.listen(l.fd_, options.backlog);
+  }
   if (r < 0) return std::unexpected(explain(at, r));
   return l;
 }
@@ -138,7 +130,7 @@ listener& listener::operator=(listener&& other) noexcept {
   engine_ = other.engine_;
   fd_ = std::exchange(other.fd_, -1);
   tcp_ = other.tcp_;
-  owns_path_ = std::exchange(other.owns_path_, false);
+  path_ = std::exchange(other.path_, {});
   gives_blocking_ = other.gives_blocking_;
   return *this;
 }
@@ -146,10 +138,7 @@ listener& listener::operator=(listener&& other) noexcept {
 void listener::close() noexcept {
   if (fd_ < 0) return;
   if (auto* op = std::exchange(accepting_, nullptr)) op->from_ = nullptr, engine_->cancel(*op);
-  if (std::exchange(owns_path_, false)) {
-    const endpoint here = local();
-    if (here.socket_file()) engine_->os().unlink(here.socket_file());
-  }
+  remove_file(engine_->os(), path_);
   engine_->close(std::exchange(fd_, -1));
 }
 
@@ -157,7 +146,7 @@ int listener::release() noexcept {
   IOLITE_ASSERT(!accepting_, "a listener is released only while nothing is pending on it");
   if (fd_ < 0) return -1;
   if (!engine_->take_nothing_ahead(fd_)) return -EBUSY;
-  owns_path_ = false;
+  path_ = {};
   engine_->forget(fd_);
   return std::exchange(fd_, -1);
 }

@@ -33,6 +33,7 @@ task<void> server::accept_until_stopped(std::vector<listener>& listeners, const 
     failed = std::current_exception();
   }
   stopping_ = true;
+  remove_socket_files();
   acceptors.cancel();
   if (acceptors.to_be_joined()) co_await acceptors.join();
   listeners.clear();

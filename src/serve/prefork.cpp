@@ -123,6 +123,7 @@ task<void> server::worker_processes::supervise() {
     failed = std::current_exception();
   }
   of_.stopping_ = true;
+  of_.remove_socket_files();
   of_.counts_.stopping = true;
   of_.stop_workers_.set();
   children_.tell(SIGTERM);

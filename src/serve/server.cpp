@@ -4,6 +4,7 @@
 #include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "net/socket_path.hpp"
 #include "serve/signals.hpp"
 
 #include <algorithm>
@@ -82,11 +83,12 @@ server::outcome server::parse_addresses() {
 }
 
 // A set of listeners on all addresses. The first set learns the ports that were left to the system.
-// Files of unix sockets are removed by run(), whoever closes the listener.
+// Files of unix sockets are the server's, since its listeners share them.
 std::expected<std::vector<listener>, error> server::open_listeners(engine& on, bool shared_port) {
   listen_options o = options_.sockets;
   o.reuse_port = shared_port;
   unix_listeners_.resize(at_.size(), -1);
+  paths_.resize(at_.size());
   std::vector<listener> out;
   out.reserve(at_.size());
   for (std::size_t i = 0; i < at_.size(); ++i) {
@@ -107,6 +109,7 @@ std::expected<std::vector<listener>, error> server::open_listeners(engine& on, b
       e = l->local();
       out.push_back(std::move(*l));
     } else {
+      paths_[i] = std::exchange(l->path_, {});
       out.push_back(listener::adopt(on, l->release()));
       unix_listeners_[i] = out.back().native_handle();
     }
@@ -114,10 +117,11 @@ std::expected<std::vector<listener>, error> server::open_listeners(engine& on, b
   return out;
 }
 
+// When a stop begins, before any of their listeners is closed: a successor may have them then. Any
+// thread.
 void server::remove_socket_files() noexcept {
-  for (std::size_t i = 0; i < unix_listeners_.size(); ++i) {
-    if (unix_listeners_[i] >= 0 && at_[i].socket_file()) os_.unlink(at_[i].socket_file());
-  }
+  if (paths_removed_.exchange(true)) return;
+  for (detail::socket_path& p : paths_) remove_file(os_, p);
 }
 
 // With SO_REUSEPORT a second server on the same port would silently take half of the connections.
@@ -230,6 +234,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
     failed = std::current_exception();
   }
   stopping_ = true;
+  remove_socket_files();
   scope timer;
   try {
     timer.spawn(cut_after_timeout(acceptors, connections));

@@ -133,11 +133,13 @@ class server : public std::enable_shared_from_this<server> {
   serve_counts& counts_ = of_->counts;
   std::vector<endpoint> at_;
   std::vector<int> unix_listeners_;  // by address, the first of those that share it; -1: none
+  std::vector<detail::socket_path> paths_;  // of those that have one; else empty
   std::optional<worker_part> worker_;  // prefork, in a worker
 
   // Any thread.
   connection_table connections_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> paths_removed_ = false;
   event stop_workers_;
   event all_are_up_;
   stop_latch own_latch_;

@@ -1,8 +1,13 @@
 // Scenarios of connections: how they are made, used and shared.
+#include "memory.hpp"
 #include "pieces.hpp"
+
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <optional>
 #include <sys/socket.h>
 
 namespace iolite_test {
@@ -202,6 +207,45 @@ task<> drain_the_pool(stream_pair p) {
     kept.clear();
   });
 }
+// A dead server's socket, which may be replaced, and beside it a file, which may not be touched.
+class taken_paths {
+ public:
+  taken_paths() {
+    const memory::spared mine;
+    dead_ = folder_.emplace() / "dead";
+    file_ = *folder_ / "file";
+    raw_listener::on_unix(dead_).close();
+    std::ofstream(file_) << "precious";
+  }
+  taken_paths(const taken_paths&) = delete;
+  taken_paths& operator=(const taken_paths&) = delete;
+  ~taken_paths() {
+    const memory::spared mine;
+    std::string text;
+    std::ifstream(file_) >> text;
+    EXPECT_EQ(text, "precious");
+    folder_.reset();
+  }
+  [[nodiscard]] endpoint dead() const { return at(dead_); }
+  [[nodiscard]] endpoint file() const { return at(file_); }
+
+ private:
+  static endpoint at(const std::string& path) {
+    const memory::spared mine;
+    return *endpoint::parse("unix:" + path);
+  }
+  std::optional<temporary_folder> folder_;
+  std::string dead_, file_;
+};
+
+void listening_where_something_is(engine& on) {
+  const taken_paths here;
+  const endpoint dead = here.dead(), file = here.file();
+  EXPECT_FALSE(listener::open(on, file));
+  const auto first = listener::open(on, dead);
+  const auto second = listener::open(on, dead);
+}
+
 void pool_empty(engine& on) { on.run(drain_the_pool(unix_streams(on))); }
 
 constexpr scenario scenarios[] = {
@@ -222,6 +266,7 @@ constexpr scenario scenarios[] = {
     {"large_transfer", large_transfer},
     {"both_directions_at_once", both_directions_at_once},
     {"leases_kept", leases_kept},
+    {"listening_where_something_is", listening_where_something_is},
     {"pool_empty", pool_empty, 40},
 };
 

@@ -33,6 +33,8 @@ constexpr int of_fstat[] = {ENOMEM, EOVERFLOW};
 constexpr int of_sendfile[] = {EAGAIN, EINTR, EIO, EINVAL, ENOMEM, EPIPE, ECONNRESET};
 constexpr int of_fcntl[] = {EINVAL, EAGAIN};
 constexpr int of_dup[] = {EMFILE};
+constexpr int of_lstat[] = {ENOENT, EACCES, ENOMEM};
+constexpr int of_flock[] = {EWOULDBLOCK, EINTR, ENOLCK};
 constexpr int of_unlink[] = {ENOENT, EACCES, EBUSY};
 constexpr int of_new_descriptor[] = {EMFILE, ENFILE, ENOMEM};
 constexpr int of_waiting[] = {EINTR, ENOMEM};
@@ -95,6 +97,8 @@ std::span<const int> errnos_of(call c) noexcept {
   case call::sendfile:
   case call::splice: return of_sendfile;
   case call::dup: return of_dup;
+  case call::lstat: return of_lstat;
+  case call::flock: return of_flock;
   case call::unlink: return of_unlink;
   case call::pipe2:
   case call::epoll_create1:
