@@ -25,6 +25,7 @@ struct engine_stats {
   std::uint64_t spins_in_vain = 0;  // and slept in the end
   std::uint64_t stale_events = 0;  // for a descriptor closed since, dropped
   std::uint64_t spurious_events = 0;  // said ready, then would block
+  std::uint64_t missed_events = 0;  // ended by a second look: the facility had not told
   std::uint64_t starved_receives = 0;  // had to wait for a buffer of the pool
   std::uint64_t standing_receives = 0;  // brought by one that stands: engine_options::receiving
 };

@@ -3,6 +3,15 @@
 //   co_await iolite::ready(PQsocket(connection), iolite::interest::read);
 //
 // The descriptor stays the caller's: nothing is read, and it may be closed once no wait is pending.
+//
+// On every engine any number of ready() may wait on one descriptor, for the same events or for
+// others, and also beside a pending receive, send or accept. They end together when it becomes
+// ready. What a receive beside it takes may already be gone when ready() looks: then it waits on.
+// Ready means what poll(2) says, so the next call may still find nothing when somebody else was
+// faster: make the descriptor non-blocking.
+//
+// Closing or releasing a stream or listener ends those that wait on its descriptor with
+// operation_canceled; on the blocking engine they are in threads of their own, and go on.
 #pragma once
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"

@@ -12,6 +12,7 @@
 #include "engines/direct_files.hpp"
 #include "engines/gather_room.hpp"
 #include "engines/held_back.hpp"
+#include "engines/pending_polls.hpp"
 #include "engines/ring.hpp"
 #include "engines/standing_accepts.hpp"
 #include "engines/standing_receives.hpp"
@@ -80,24 +81,22 @@ class io_uring_engine final : public engine, private submitter::owner {
       op.outcome = perform_exposed(*this, op);
       if (op.outcome != -EAGAIN) return started::done;
     }
-    if (brings_direct(op) && !directs_.reserve()) {
-      op.outcome = -ENFILE;
-      return started::done;
-    }
+    if (brings_direct(op) && !directs_.reserve()) return op.outcome = -ENFILE, started::done;
     ++in_flight_;
     if (op.kind == op_kind::recv) receives_.add(op);
     else hand_over(op);
     return started::pending;
   }
 
-  void hand_over(const operation& op) noexcept {
+  void hand_over(operation& op) noexcept {
     if (op.kind == op_kind::recv) arriving_.handed_over(op);
+    polls_.add(op);
     submissions::fill(to_.take(tag_of(op)), op,
                       {ring_, pieces_, brings_direct(op), leased_.is_open()});
   }
 
-  // Every completion that may come has a place where it can be set aside: two for an operation, it
-  // may be cancelled, and one for the wake-up. False: no memory.
+  // A place to set aside each completion that may come: two for an operation, which may be
+  // cancelled, and one for the wake-up. False: no memory.
   bool make_room() noexcept {
     const std::size_t needed = 2 * (in_flight_ + 1) + 1;
     if (held_.capacity() >= needed) return true;
@@ -109,9 +108,8 @@ class io_uring_engine final : public engine, private submitter::owner {
     return true;
   }
 
-  // A request, not an answer: `op` and its buffer stay the kernel's until op's own completion
-  // comes. Cancels are filled in only for operations still pending and one thread fills the ring,
-  // so the cancel stands before any later start at the same address.
+  // A request: `op` and its buffer stay the kernel's until op's own completion comes. One thread
+  // fills the ring, so the cancel stands before any later start at the same address.
   void do_cancel(operation& op) noexcept override {
     if (accepts_.cancel(op)) return finish(op, -ECANCELED);
     if (const auto r = arriving_.cancel(op)) return finish(op, *r);
@@ -123,6 +121,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   void do_forget(int fd) noexcept override {
     accepts_.forget(fd);
     arriving_.forget(fd);
+    polls_.each_on(fd, [this](operation& op) { cancel(op); });
     to_.submit();
   }
 
@@ -139,6 +138,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   void do_close(int fd) noexcept override {
     if (!direct::is(fd)) return engine::do_close(fd);
     arriving_.forget(fd);
+    polls_.each_on(fd, [this](operation& op) { cancel(op); });
     // Behind what names the slot, before what is brought into it.
     direct_files::fill_close(to_.take(ring_tag::ignored), fd);
     directs_.give_back();
@@ -222,14 +222,11 @@ class io_uring_engine final : public engine, private submitter::owner {
 
   void dispatch(const io_uring_cqe& cqe) noexcept {
     if (is_over(cqe)) return;
-    if (cqe.user_data == ring_tag::wake) {
-      wake_armed_ = false;
-      wake_.drain();
-      return;
-    }
+    if (cqe.user_data == ring_tag::wake) return wake_armed_ = false, wake_.drain();
     operation& op = *operation_of(cqe);
     IOLITE_ASSERT(op.tag == cqe.user_data >> 48, "a completion belongs to the start it is for");
     --in_flight_;
+    polls_.remove(op);
     if (op.kind == op_kind::recv) arriving_.came_back(op);
     const int r = result_of(op, cqe);
     // A signal met the call in one of the kernel's workers: it has done nothing.
@@ -274,6 +271,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   held_back receives_;
   std::vector<io_uring_cqe> held_;  // collected, not yet dispatched: see make_room()
   gather_room pieces_;
+  pending_polls polls_;
   standing_accepts accepts_;
   standing_receives arriving_;
   std::size_t in_flight_ = 0;

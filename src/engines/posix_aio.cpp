@@ -9,6 +9,7 @@
 #include "core/perform.hpp"
 #include "core/process.hpp"
 #include "engines/slot_table.hpp"
+#include "engines/waiting_list.hpp"
 #include "engines/wake.hpp"
 #include "iolite/buffer.hpp"
 #include "iolite/engine.hpp"
@@ -47,8 +48,7 @@ class posix_aio_engine final : public engine {
 
  private:
   struct slot {
-    operation* reader = nullptr;
-    operation* writer = nullptr;
+    waiting_both waiting;
     interest watched = interest::none;
   };
   // A copy in a helper's hands. Few are enough: each takes microseconds.
@@ -80,11 +80,8 @@ class posix_aio_engine final : public engine {
   started park(operation& op) noexcept {
     slot& s = at(op.fd);
     const interest want = interest_of(op);
-    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) &&
-                      !(has(want, interest::write) && s.writer),
-                  "one receive and one send may be pending on a descriptor");
-    if (has(want, interest::read)) s.reader = &op;
-    if (has(want, interest::write)) s.writer = &op;
+    const bool alone = s.waiting.add(op, want);
+    IOLITE_ASSERT(alone, "one receive and one send may be pending on a descriptor");
     const int r = watch_only(op.fd, s.watched | want);
     if (r == 0) return started::pending;
     unpark(op);
@@ -95,14 +92,8 @@ class posix_aio_engine final : public engine {
   // without our knowledge.
   void unpark(const operation& op) noexcept {
     slot& s = at(op.fd);
-    if (s.reader == &op) s.reader = nullptr;
-    if (s.writer == &op) s.writer = nullptr;
-    if (op.kind == op_kind::ready) static_cast<void>(watch_only(op.fd, waiting(s)));
-  }
-
-  static interest waiting(const slot& s) noexcept {
-    return (s.reader ? interest::read : interest::none) |
-           (s.writer ? interest::write : interest::none);
+    s.waiting.remove(op);
+    if (op.kind == op_kind::ready) static_cast<void>(watch_only(op.fd, s.waiting.wanted()));
   }
 
   int watch_only(int fd, interest want) noexcept {
@@ -184,7 +175,8 @@ class posix_aio_engine final : public engine {
       while (c.op && c.control->aio_fildes == fd) collect(nullptr);
     }
     if (slots_.holds(fd)) {
-      IOLITE_ASSERT(!at(fd).reader && !at(fd).writer,
+      while (operation* const op = at(fd).waiting.any_ready()) do_cancel(*op);
+      IOLITE_ASSERT(at(fd).waiting.wanted() == interest::none,
                     "operations are cancelled before their descriptor is closed");
       static_cast<void>(watch_only(fd, interest::none));
     }
@@ -213,10 +205,11 @@ class posix_aio_engine final : public engine {
 
   void handle(const poll_event& e) noexcept {
     slot& s = at(e.token.fd);
-    const interest waited_for = waiting(s);
-    if (operation* op = has(e.ready, interest::read) ? s.reader : nullptr) go_on(*op);
-    if (operation* op = has(e.ready, interest::write) ? s.writer : nullptr) go_on(*op);
-    const interest wanted = waited_for | waiting(s);
+    const interest waited_for = s.waiting.wanted();
+    const auto go_on = [this](operation& op) { this->go_on(op); };
+    if (has(e.ready, interest::read)) s.waiting.readers.each(go_on);
+    if (has(e.ready, interest::write)) s.waiting.writers.each(go_on);
+    const interest wanted = waited_for | s.waiting.wanted();
     if (!has(wanted, e.ready)) static_cast<void>(watch_only(e.token.fd, s.watched & wanted));
   }
 

@@ -4,23 +4,25 @@
 // remembered, so that no receive is made that is known to say EAGAIN and nothing is asked that the
 // facility will tell anyhow. Events are hints: the call itself is always tried, and decides.
 //
-// - `readable`/`writable`: the last thing known. A receive waits unless readable; a send is tried.
+// - A receive waits unless `readable`, the last thing known; a send is tried unless not `writable`.
 // - A short receive on TCP means drained: the next event tells when more has come (epoll(7),
-//   "Questions and answers"). Not so after a hang-up: its event may have come before.
+//   "Questions and answers"). Not so after a hang-up or a second event: that may have been the end.
 // - Facilities that report changes (edge) are told everything once; the others who waits, and what
 //   is not wanted any more only when they report it.
-// - A change is reported once, and what a call says may be wrong (a signal can cut a receive short,
-//   a call can say EAGAIN too early): who has waited for 10 ms is looked at again, a few times.
+// - A change is reported once, and what a call says may be wrong (a signal can cut a receive
+//   short): who has waited for 10 ms is looked at with poll(2), a few times.
 #include "core/assert.hpp"
 #include "core/perform.hpp"
 #include "engines/second_looks.hpp"
 #include "engines/slot_table.hpp"
+#include "engines/waiting_list.hpp"
 #include "engines/wake.hpp"
 #include "iolite/engine.hpp"
 #include "pollers/poller.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 namespace iolite {
 namespace {
@@ -33,7 +35,6 @@ class readiness_engine final : public engine {
   }
   ~readiness_engine() override { shut_down(); }
 
-  // Watches the descriptor that ends a wait. 0 or -errno.
   int prepare() noexcept {
     if (!slots_.get(wake_.fd())) return -ENOMEM;
     return poller_->update({wake_.fd(), 0}, interest::none, interest::read);
@@ -45,13 +46,13 @@ class readiness_engine final : public engine {
 
  private:
   struct slot {
-    operation* reader = nullptr;
-    operation* writer = nullptr;
+    waiting_both waiting;
     std::uint32_t generation = 0;
     interest watched = interest::none;
     std::uint8_t looks = 0;  // since it began to wait
     bool readable : 1 = false;
     bool writable : 1 = true;
+    bool told_again : 1 = false;  // when it was readable already: by an end, perhaps
     bool hung_up : 1 = false;  // an end or an error is known: always try
     bool unwatchable : 1 = false;  // a regular file: always ready
     bool doubted : 1 = false;  // on the list of those that are looked at again
@@ -76,8 +77,7 @@ class readiness_engine final : public engine {
     case op_kind::accept: return s.readable || s.unwatchable;
     case op_kind::send:
     case op_kind::send_file: return s.writable || s.unwatchable;
-    case op_kind::connect: return true;
-    default: return false;  // ready: asked once it is watched, see park()
+    default: return op.kind == op_kind::connect;  // ready: asked once it is watched, see park()
     }
   }
 
@@ -86,7 +86,8 @@ class readiness_engine final : public engine {
     const std::size_t asked = op.size - op.moved;
     if (op.kind == op_kind::recv || op.kind == op_kind::accept) {
       const bool drained = op.short_is_empty && r > 0 && static_cast<std::size_t>(r) < asked;
-      s.readable = r != -EAGAIN && (!drained || s.hung_up);
+      s.readable = r != -EAGAIN && (!drained || s.hung_up || s.told_again);
+      if (drained) s.told_again = false;
     } else if (op.kind == op_kind::send || op.kind == op_kind::send_file) {
       s.writable = r != -EAGAIN;
     }
@@ -95,43 +96,36 @@ class readiness_engine final : public engine {
 
   started park(slot& s, operation& op) noexcept {
     const interest want = interest_of(op);
-    IOLITE_ASSERT(!(has(want, interest::read) && s.reader) &&
-                      !(has(want, interest::write) && s.writer),
-                  "one receive and one send may be pending on a descriptor");
-    if (has(want, interest::read)) s.reader = &op;
-    if (has(want, interest::write)) s.writer = &op;
-    const bool was_watched = s.watched != interest::none;
-    int r = watch(s, op.fd);
+    const bool alone = s.waiting.add(op, want);
+    IOLITE_ASSERT(alone, "one receive and one send may be pending on a descriptor");
+    const bool was_watched = (s.watched & want) == want;
+    int r = watch(s, op);
     // What was ready before it was watched is told by no later change: look now.
     const bool must_look = op.kind == op_kind::ready || (facility_.edge_only && !was_watched);
+    s.told_again = s.told_again || must_look;
     const bool watched = r == 0 && !s.unwatchable;
     if (r == 0 && (must_look || s.unwatchable)) r = attempt(s, op);
     else if (r == 0) r = -EAGAIN;
-    if (r == -EAGAIN && watched) {
-      doubt(s, op.fd);
-      return started::pending;
-    }
+    if (r == -EAGAIN && watched) return doubt(s, op.fd), started::pending;
     unpark(s, op);
     return done(op, r);
   }
 
   void unpark(slot& s, const operation& op) noexcept {
-    if (s.reader == &op) s.reader = nullptr;
-    if (s.writer == &op) s.writer = nullptr;
+    s.waiting.remove(op);
     // A foreign one may be closed without our knowledge: registered only while waited for.
-    if (op.kind == op_kind::ready && op.fd >= 0 && !s.reader && !s.writer) drop(s, op.fd);
+    if (op.kind == op_kind::ready && s.waiting.wanted() == interest::none) drop(s, op.fd);
   }
 
-  static interest waiting(const slot& s) noexcept {
-    return (s.reader ? interest::read : interest::none) |
-           (s.writer ? interest::write : interest::none);
-  }
-
-  // Sees to it that what waits is watched. 0 or -errno.
-  int watch(slot& s, int fd) noexcept {
-    if (s.unwatchable || (s.watched & waiting(s)) == waiting(s)) return 0;
-    if (!reports_changes()) return rewatch(s, fd, s.watched | waiting(s));
-    return rewatch(s, fd, facility_.edge ? interest::both | interest::edge : interest::both);
+  // Sees to it that what waits is watched. 0 or -errno. A descriptor of ready() is watched for what
+  // is waited for alone: a facility that looks at it (eventfd(2) sends no signals) finds it ready
+  // for the rest in each wait.
+  int watch(slot& s, const operation& op) noexcept {
+    const interest wanted = s.waiting.wanted();
+    if (s.unwatchable || (s.watched & wanted) == wanted) return 0;
+    const bool all = reports_changes() && op.kind != op_kind::ready;
+    const interest mode = facility_.edge ? interest::edge : interest::none;
+    return rewatch(s, op.fd, (all ? interest::both : s.watched | wanted) | mode);
   }
 
   int rewatch(slot& s, int fd, interest want) noexcept {
@@ -147,12 +141,12 @@ class readiness_engine final : public engine {
   }
 
   void do_forget(int fd) noexcept override {
-    if (slots_.holds(fd)) {
-      slot& s = at(fd);
-      IOLITE_ASSERT(!s.reader && !s.writer,
-                    "operations are cancelled before their descriptor is closed");
-      drop(s, fd);
-    }
+    if (!slots_.holds(fd)) return;
+    slot& s = at(fd);
+    while (operation* const op = s.waiting.any_ready()) do_cancel(*op);
+    IOLITE_ASSERT(s.waiting.wanted() == interest::none,
+                  "operations are cancelled before their descriptor is closed");
+    drop(s, fd);
   }
 
   void do_cancel(operation& op) noexcept override {
@@ -173,13 +167,18 @@ class readiness_engine final : public engine {
       handle(poll_event(poller_->events()[handled_++]));  // a copy: see poller::wait()
     }
     found_more_ = end < found;
+    if (look_at_ != never && !found_more_) look_again(std::exchange(look_at_, never));
   }
 
   void ask(clock::time_point until) noexcept {
     const bool timed = until != never && until != clock::time_point::min();
     const clock::time_point t = timed || !doubted_.empty() ? now() : until;
     clock::duration timeout = until == never ? for_ever : std::max(until, t) - t;
-    if (!doubted_.empty()) timeout = std::min(timeout, look_again(t));
+    if (!doubted_.empty()) {
+      const clock::duration left = doubted_.left(t);
+      if (left == clock::duration::zero()) look_at_ = t;
+      timeout = std::min(timeout, left);
+    }
     const int n = poller_->wait(timeout);
     handled_ = n > 0 ? 0 : poller_->events().size();
     // A facility of signals is not told of what this process does to its own descriptors, as
@@ -197,26 +196,29 @@ class readiness_engine final : public engine {
     if (!s.doubted && reports_changes()) s.doubted = doubted_.add(fd, now());
   }
 
-  // A signal tells of room only who has met a full buffer (unix(7)): not who merely asks.
+  // A signal of unix(7) tells of room only who has met a full buffer, not who merely asks; and of a
+  // peer that ends its receiving when it had ended its sending before, none tells.
   bool is_told_of_no_room(const slot& s) const noexcept {
-    return facility_.edge_only && s.writer && s.writer->kind == op_kind::ready;
+    const operation* const writer = s.waiting.writers.first();
+    return facility_.edge_only && writer && writer->kind != op_kind::connect &&
+           !writer->short_is_empty;  // which is so of TCP
   }
 
-  // Looks again at those that have waited since the last time. How long the wait may be.
-  clock::duration look_again(clock::time_point t) noexcept {
-    bool found = false;
-    const clock::duration next = doubted_.look(t, [&](int fd) {
+  // At those that have waited since the last time, of which the facility has told nothing just now.
+  void look_again(clock::time_point t) noexcept {
+    const auto asked = doubted_.questions(t, [this](int fd) -> std::optional<short> {
       slot& s = at(fd);
-      s.doubted = (s.reader || s.writer) && (s.looks < looks_max || is_told_of_no_room(s));
-      if (!s.doubted) return true;
-      if (s.looks == 0) return ++s.looks, false;  // it began to wait since the last time
+      const interest wanted = s.waiting.wanted();
+      s.doubted = wanted != interest::none && (s.looks < looks_max || is_told_of_no_room(s));
+      if (!s.doubted) return std::nullopt;
+      if (s.looks == 0) return ++s.looks, short{0};  // it began to wait since the last time
       if (s.looks < looks_max) ++s.looks;
-      operation* const writer = s.writer != s.reader ? s.writer : nullptr;
-      if (s.reader && retry(*s.reader)) found = true;
-      if (writer && retry(*writer)) found = true;
-      return false;
+      return poll_bits(wanted);
     });
-    return found ? clock::duration::zero() : next;
+    if (asked.empty() || os().poll(asked.data(), asked.size(), 0) <= 0) return;
+    for (const pollfd& p : asked) {
+      if (p.revents != 0) stats_.missed_events += retry_each(at(p.fd));
+    }
   }
 
   void handle(const poll_event& e) noexcept {
@@ -226,34 +228,31 @@ class readiness_engine final : public engine {
       return;
     }
     slot& s = at(e.token.fd);
-    if (s.generation != e.token.generation) {
-      ++stats_.stale_events;
-      return;
-    }
+    if (s.generation != e.token.generation) return static_cast<void>(++stats_.stale_events);
     if (e.hang_up) s.hung_up = true;
     const interest ready = e.hang_up ? interest::both : e.ready;
-    const interest waited_for = waiting(s);
-    if (has(ready, interest::read)) s.readable = true;
-    if (has(ready, interest::write)) s.writable = true;
-    if (operation* op = has(ready, interest::read) ? s.reader : nullptr) tell(*op);
-    if (operation* op = has(ready, interest::write) ? s.writer : nullptr) tell(*op);
+    const interest waited_for = s.waiting.wanted();
+    if (facility_.edge_only && s.readable && has(ready, interest::read)) s.told_again = true;
+    s.readable = s.readable || has(ready, interest::read);
+    s.writable = s.writable || has(ready, interest::write);
+    s.waiting.each(ready, [this](operation& op) { return tell(op); });
     if (!reports_changes()) drop_unwanted(s, e, waited_for);
   }
 
-  // What stays watched though nobody waits costs nothing until it is reported: he who has just been
-  // told will mostly wait again.
+  // Not before it is reported: who has just been told will mostly wait again.
   void drop_unwanted(slot& s, const poll_event& e, interest waited_for) noexcept {
-    const auto unwanted = static_cast<interest>(static_cast<unsigned>(e.ready) &
-                                                ~static_cast<unsigned>(waited_for | waiting(s)));
-    if (s.generation != e.token.generation || !has(s.watched, unwanted)) return;
-    static_cast<void>(rewatch(s, e.token.fd, s.watched & (waited_for | waiting(s))));
+    const interest wanted = waited_for | s.waiting.wanted();
+    if (s.generation != e.token.generation) return;
+    if ((s.watched & e.ready & wanted) == (s.watched & e.ready)) return;
+    static_cast<void>(rewatch(s, e.token.fd, s.watched & wanted));
   }
 
-  void tell(operation& op) noexcept {
-    if (retry(op)) return;
-    if (facility_.candidates) return;
+  bool tell(operation& op) noexcept {
+    if (retry(op)) return true;
+    if (facility_.candidates) return false;
     ++stats_.spurious_events;
     doubt(at(op.fd), op.fd);
+    return false;
   }
 
   // False: it would still wait.
@@ -267,11 +266,11 @@ class readiness_engine final : public engine {
     return true;
   }
 
+  std::uint64_t retry_each(const slot& s) noexcept {
+    return s.waiting.each(interest::both, [this](operation& op) { return retry(op); });
+  }
   void retry_all() noexcept {
-    slots_.each([&](slot& s) {
-      if (s.reader) retry(*s.reader);
-      if (s.writer) retry(*s.writer);
-    });
+    slots_.each([this](const slot& s) { retry_each(s); });
   }
 
   void do_wake() noexcept override { wake_.signal(); }
@@ -282,6 +281,7 @@ class readiness_engine final : public engine {
   wake_descriptor wake_;
   slot_table<slot> slots_;
   second_looks doubted_;  // each at most once
+  clock::time_point look_at_ = never;  // a look at those is due: when that was seen
   std::size_t handled_ = 0;  // of the poller's events
   int failed_waits_ = 0;  // in a row
 };

@@ -3,6 +3,9 @@
 #include "iolite/clock.hpp"
 
 #include <new>
+#include <optional>
+#include <poll.h>
+#include <span>
 #include <vector>
 
 namespace iolite {
@@ -15,26 +18,37 @@ class second_looks {
   bool add(int fd, clock::time_point now) noexcept {
     try {
       list_.push_back(fd);
+      asked_.reserve(list_.capacity());
     } catch (const std::bad_alloc&) {
+      if (!list_.empty() && list_.back() == fd) list_.pop_back();
       return false;
     }
     if (list_.size() == 1) next_ = now + after;
     return true;
   }
   [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+  // How long until it is time; zero: it is.
+  [[nodiscard]] clock::duration left(clock::time_point now) const noexcept {
+    return now < next_ ? next_ - now : clock::duration::zero();
+  }
 
-  // When it is time, calls done_with(fd) for each and drops those for which it is true. How long
-  // until the next time.
-  template <class DoneWith>
-  clock::duration look(clock::time_point now, DoneWith done_with) noexcept {
-    if (now < next_) return next_ - now;
+  // What to ask poll(2). `events_of(fd)` says it of each: 0 is nothing this time, nullopt takes it
+  // off the list.
+  template <class EventsOf>
+  std::span<pollfd> questions(clock::time_point now, EventsOf events_of) noexcept {
     next_ = now + after;
-    std::erase_if(list_, done_with);
-    return after;
+    asked_.clear();
+    std::erase_if(list_, [&](int fd) {
+      const std::optional<short> events = events_of(fd);
+      if (events && *events != 0) asked_.push_back({fd, *events, 0});
+      return !events;
+    });
+    return asked_;
   }
 
  private:
   std::vector<int> list_;
+  std::vector<pollfd> asked_;
   clock::time_point next_;
 };
 
