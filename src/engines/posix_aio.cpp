@@ -129,6 +129,7 @@ class posix_aio_engine final : public engine {
     if (r == 0) {
       c->op = &op;
       ++copies_in_flight_;
+      if (is_for_a_file(op)) ++of_files_;
       return started::pending;
     }
     give_back(op);
@@ -186,12 +187,7 @@ class posix_aio_engine final : public engine {
     clock::duration left = for_ever;
     if (until == clock::time_point::min()) left = clock::duration::zero();
     else if (until != never) left = std::max(until - now(), clock::duration::zero());
-    if (copies_in_flight_ > 0) {
-      const auto ns = std::min<std::int64_t>(left.count(), 100'000'000);
-      const timespec t{0, ns < 1'000'000'000 ? ns : 999'999'999};
-      collect(&t);
-      left = clock::duration::zero();
-    }
+    if (copies_in_flight_ > 0) left = wait_for_copies(left);
     if (poller_->wait(left) <= 0) return;
     for (std::size_t i = 0; i < poller_->events().size(); ++i) {
       const poll_event e = poller_->events()[i];  // a copy: see poller::wait()
@@ -201,6 +197,18 @@ class posix_aio_engine final : public engine {
       }
       handle(e);
     }
+  }
+
+  // How long the poller may wait then. A copy of a socket takes microseconds. A file may take for
+  // ever, and aio_suspend(3) does not see sockets: the longer it takes, the longer the poller waits
+  // between two looks at it.
+  clock::duration wait_for_copies(clock::duration left) noexcept {
+    const bool only_files = copies_in_flight_ == of_files_;
+    const bool slow = only_files && looks_in_vain_ > 0;
+    const auto longest = slow ? clock::duration::zero() : suspended_max;
+    const timespec t = to_timespec(std::min(left, longest));
+    looks_in_vain_ = collect(&t) ? 0 : std::min(looks_in_vain_ + 1, 5);
+    return slow ? std::min(left, suspended_max * (1 << looks_in_vain_)) : clock::duration::zero();
   }
 
   void handle(const poll_event& e) noexcept {
@@ -223,8 +231,9 @@ class posix_aio_engine final : public engine {
     else if (hand_over(op) == started::done) finish(op, op.outcome);
   }
 
-  // Waits for one of the copies, then reports all that are done.
-  void collect(const timespec* timeout) noexcept {
+  // Waits for one of the copies, then reports all that are done. False: none is.
+  bool collect(const timespec* timeout) noexcept {
+    bool any = false;
     std::array<const aiocb*, copies_max> list{};
     int n = 0;
     for (const copy& c : copies_) {
@@ -235,10 +244,13 @@ class posix_aio_engine final : public engine {
       if (!c.op || os().aio_error(c.control.get()) == EINPROGRESS) continue;
       operation& op = *std::exchange(c.op, nullptr);
       --copies_in_flight_;
+      if (is_for_a_file(op)) --of_files_;
+      any = true;
       const int error = os().aio_error(c.control.get());
       const long moved = os().aio_return(c.control.get());
       report(op, error > 0 ? -error : static_cast<int>(moved));
     }
+    return any;
   }
 
   void report(operation& op, int r) noexcept {
@@ -259,12 +271,15 @@ class posix_aio_engine final : public engine {
   slot& at(int fd) noexcept { return slots_[fd]; }
 
   static constexpr std::size_t copies_max = 64;
+  static constexpr clock::duration suspended_max = std::chrono::milliseconds(1);
 
   const std::unique_ptr<poller> poller_;
   wake_descriptor wake_;
   slot_table<slot> slots_;
   std::array<copy, copies_max> copies_{};
   int copies_in_flight_ = 0;
+  int of_files_ = 0;  // of them
+  int looks_in_vain_ = 0;  // at copies, in a row
 };
 
 }  // namespace

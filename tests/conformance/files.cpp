@@ -3,7 +3,9 @@
 #include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
 
+#include <aio.h>
 #include <algorithm>
+#include <atomic>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -13,6 +15,37 @@ namespace iolite_test {
 namespace {
 
 using namespace iolite;
+
+// A kernel whose helpers take long for what is asked of `file`, until `over`.
+class slow_helpers final : public kernel {
+ public:
+  clock::time_point now() noexcept override { return below_.now(); }
+  long invoke(call c, const call_args& a) noexcept override {
+    if (over || file < 0) return below_.invoke(c, a);
+    if (c == call::aio_error && is_slow(a.as<const aiocb*>(0))) return EINPROGRESS;
+    if (c == call::aio_suspend) {
+      const auto* const list = a.as<const aiocb* const*>(0);
+      const auto* const limit = a.as<const timespec*>(2);
+      const bool all_slow = std::all_of(list, list + a.as<int>(1), is_slow_one{file});
+      if (all_slow && limit) longest = std::max(longest, limit->tv_sec * 1s + limit->tv_nsec * 1ns);
+      if (all_slow) return -EAGAIN;
+    }
+    return below_.invoke(c, a);
+  }
+  kernel& undecorated() noexcept override { return below_.undecorated(); }
+
+  std::atomic<int> file = -1;
+  std::atomic<bool> over = false;
+  clock::duration longest{};  // that anybody would have waited for a slow one alone
+
+ private:
+  struct is_slow_one {
+    int file;
+    bool operator()(const aiocb* c) const { return c && c->aio_fildes == file; }
+  };
+  [[nodiscard]] bool is_slow(const aiocb* c) const { return is_slow_one{file}(c); }
+  kernel& below_ = system_of_test();
+};
 
 task<file> open_or_throw(std::string path, file_mode mode) {
   auto opened = co_await file::open(std::move(path), mode);
@@ -268,6 +301,38 @@ TEST_P(engine, closing_a_file_that_is_being_read_stops_the_program) {
   here.write("text");
   expect_stops([&] { new_engine(GetParam())->run(body::check(here.path())); },
                "a file is moved and closed only while nothing is pending on it");
+}
+
+// Who waits for a file alone does not see what happens to sockets meanwhile.
+TEST_P(engine, a_file_that_takes_long_holds_up_no_stream) {
+  struct body {
+    static task<> read(const file& f) {
+      std::string into(4, '\0');
+      EXPECT_EQ((co_await f.read_at(0, bytes_of(into))).value_or(0), 4U);
+      EXPECT_EQ(into, "text");
+    }
+    static task<> all(half_pair& p, std::string path, slow_helpers& os) {
+      const file f = co_await open_or_throw(path, file_mode::read);
+      os.file = f.native_handle();
+      scope s;
+      s.spawn(read(f));
+      for (int i = 0; i < 5; ++i) {
+        co_await let_others_run();
+        p.theirs.send_all("x");
+        EXPECT_EQ((co_await receive_within(p.ours, 5s)).value_or("?"), "x");
+      }
+      os.over = true;
+      co_await s.join();
+    }
+  };
+  if (traits().blocking) GTEST_SKIP() << "a read holds its thread there";
+  const temporary_file here;
+  here.write("text");
+  slow_helpers os;
+  const auto e = new_engine(os, GetParam());
+  half_pair p = unix_half(*e);
+  e->run(body::all(p, here.path(), os));
+  EXPECT_LE(os.longest, 1ms);
 }
 
 }  // namespace
