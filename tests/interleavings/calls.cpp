@@ -40,6 +40,14 @@ T load(const volatile T* p, int order, const void* caller) {
   machine& m = machine::it();
   const machine::inside here;
   auto& l = arrive(p, interleavings::atomic_read, "load", caller);
+  const auto a = reinterpret_cast<interleavings::address>(p);
+  T value;
+  m.next_step();
+  if (const auto* const own = m.mem.own_late(m.thread(), a)) {
+    std::memcpy(&value, &own->value, sizeof value);
+    return value;
+  }
+  m.mem.land_others(m.thread(), a);  // to read what was there before is to read an older value
   const std::size_t newest = l.values.size() - 1;
   const std::size_t oldest = m.mem.oldest_readable(m.thread(), l, order);
   std::size_t back = 0;
@@ -49,9 +57,18 @@ T load(const volatile T* p, int order, const void* caller) {
   }
   auto& read = l.values[newest - back];
   m.mem.did_read(m.thread(), read, order);
-  T value;
   std::memcpy(&value, &read.value, sizeof value);
   return value;
+}
+
+// Before a thread writes to an atomic: what it has stored there itself is visible, and all that it
+// has stored where this releases; what others have stored there comes before it, or after.
+void settle(const volatile void* p, int order) {
+  machine& m = machine::it();
+  const auto a = reinterpret_cast<interleavings::address>(p);
+  m.mem.land(m.thread(), interleavings::releases(order) ? 0 : a);
+  m.next_step();
+  if (m.mem.others_are_late(m.thread(), a) && m.choose(2) == 0) m.mem.land_others(m.thread(), a);
 }
 
 template <class T>
@@ -60,8 +77,16 @@ void store(volatile T* p, T value, int order, const void* caller) {
   machine& m = machine::it();
   const machine::inside here;
   auto& l = arrive(p, interleavings::atomic_write, "store", caller);
-  *p = value;
-  m.mem.did_store(m.thread(), l, as_word(value), order, false);
+  settle(p, order);
+  m.next_step();
+  const auto a = reinterpret_cast<interleavings::address>(p);
+  if (order != __ATOMIC_SEQ_CST && m.may_be_late(a) && m.choose(2) == 1) {
+    m.took_late_store();
+    m.mem.store_late(m.thread(), a, sizeof value, as_word(value), order);
+  } else {
+    *p = value;
+    m.mem.did_store(m.thread(), l, as_word(value), order, false);
+  }
   m.mem.tick(m.thread());
 }
 
@@ -71,6 +96,7 @@ T update(volatile T* p, int order, const char* what, const void* caller, Change 
   machine& m = machine::it();
   const machine::inside here;
   auto& l = arrive(p, interleavings::atomic_write, what, caller);
+  settle(p, order);
   const T before = *p;
   const T after = change(before);
   m.mem.did_read(m.thread(), l.values.back(), order);
@@ -90,6 +116,7 @@ bool compare_exchange(volatile T* p, T* expected, T wanted, int order, int failu
   machine& m = machine::it();
   const machine::inside here;
   auto& l = arrive(p, interleavings::atomic_write, "compare_exchange", caller);
+  settle(p, order);
   const T before = *p;
   const bool same = before == *expected;
   m.mem.did_read(m.thread(), l.values.back(), same ? order : failure_order);

@@ -56,6 +56,28 @@ TEST(Checker, SeqCstHasNoStoreBuffering) {
   expect_holds(bound, store_buffering<std::memory_order_seq_cst, std::memory_order_seq_cst>);
 }
 
+template <std::memory_order Order>
+void two_plus_two_writes() {
+  two_threads<pair>(
+      [](pair& p) {
+        p.x.store(1, Order);
+        p.y.store(2, Order);
+      },
+      [](pair& p) {
+        p.y.store(1, Order);
+        p.x.store(2, Order);
+      },
+      [](pair& p) { check(p.x.load() == 2 || p.y.load() == 2, "both first stores came last"); });
+}
+
+TEST(Checker, FindsStoresThatBecomeVisibleInAnotherOrder) {
+  expect_found(bound, "both first stores came last",
+               two_plus_two_writes<std::memory_order_relaxed>);
+}
+TEST(Checker, SeqCstStoresBecomeVisibleInTheirOrder) {
+  expect_holds(bound, two_plus_two_writes<std::memory_order_seq_cst>);
+}
+
 struct message {
   int data = 0;
   std::atomic<bool> sent = false;
@@ -124,6 +146,30 @@ void sleeping() {
   other.join();
 }
 
+// The same, cleared by a store: it may become visible after the look, and then whoever posts finds
+// the flag still set.
+template <std::memory_order Cleared>
+void sleeping_after_a_store() {
+  sleeper s;
+  std::thread other([&] {
+    s.post();
+    s.post();
+  });
+  for (int done = 0; done < 2;) {
+    s.woken.store(false, Cleared);
+    done += s.work.exchange(0, std::memory_order_acquire);
+    if (done < 2) s.wait();
+  }
+  other.join();
+}
+
+TEST(Checker, FindsALateStore) {
+  expect_found(bound, "dead-lock", sleeping_after_a_store<std::memory_order_release>);
+  expect_found(bound, "dead-lock", sleeping_after_a_store<std::memory_order_relaxed>);
+}
+TEST(Checker, ASeqCstStoreIsNotLate) {
+  expect_holds(bound, sleeping_after_a_store<std::memory_order_seq_cst>);
+}
 TEST(Checker, FindsALostWake) { expect_found(bound, "dead-lock", sleeping<false>); }
 TEST(Checker, AWakeThatIsClearedBeforeTheLookIsNotLost) { expect_holds(bound, sleeping<true>); }
 

@@ -13,6 +13,12 @@ namespace {
 
 machine& m() { return machine::it(); }
 
+std::size_t bytes_of(const msghdr& h) {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < h.msg_iovlen; ++i) sum += h.msg_iov[i].iov_len;
+  return sum;
+}
+
 }  // namespace
 
 iolite::clock::time_point eventfds::now() noexcept {
@@ -36,11 +42,14 @@ long eventfds::invoke(iolite::call c, const iolite::call_args& a) noexcept {
   const void* const place = of_word ? a.as<void*>(0) : makes ? static_cast<void*>(this) : at(fd);
   const deed d{iolite::name_of(c).data(), place, __builtin_return_address(0)};
   if (c != call::poll && c != call::fcntl) m().point(d);
+  m().land();
   switch (c) {
   case call::eventfd: return add(false);
   case call::epoll_create1: return add(true);
   case call::close: return at(fd) ? (*at(fd) = file{}, 0) : -EBADF;
   case call::fcntl: return at(fd) ? 0 : -EBADF;
+  case call::send: return send(fd, a.as<std::size_t>(2));
+  case call::sendmsg: return send(fd, bytes_of(*a.as<const msghdr*>(1)));
   case call::write: return write(fd, *a.as<const std::uint64_t*>(1));
   case call::read: return read(fd, a.as<std::uint64_t*>(1));
   case call::poll: return poll(a.as<pollfd*>(0), a.as<std::size_t>(1), a.as<int>(2));
@@ -95,6 +104,19 @@ int eventfds::add(bool is_epoll) {
   return static_cast<int>(f - files_.begin());
 }
 
+int eventfds::sink() {
+  const machine::inside here;
+  const int fd = add(false);
+  at(fd)->is_sink = true;
+  return fd;
+}
+
+long eventfds::send(int fd, std::size_t bytes) {
+  if (!at(fd) || !at(fd)->is_sink) return -ENOTSOCK;
+  sunk_ += bytes;
+  return static_cast<long>(bytes);
+}
+
 long eventfds::write(int fd, std::uint64_t n) {
   file* const f = at(fd);
   if (!f) m().fail("a write to a descriptor that is closed");
@@ -129,17 +151,19 @@ bool eventfds::wait(int ms, Ready ready) {
 int eventfds::poll(pollfd* fds, std::size_t n, int ms) {
   for (std::size_t i = 0; i < n; ++i)
     m().point({"poll", at(fds[i].fd), __builtin_return_address(0)});
+  const auto found_at = [&](const pollfd& p) {
+    return static_cast<short>(at(p.fd) ? events_of(*at(p.fd)) & p.events : 0);
+  };
   const auto ready = [&] {
-    return std::any_of(fds, fds + n, [&](const pollfd& p) { return at(p.fd) && at(p.fd)->count; });
+    return std::any_of(fds, fds + n, [&](const pollfd& p) { return found_at(p) != 0; });
   };
   if (!wait(ms, ready)) return 0;
   int found = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const file* const f = at(fds[i].fd);
-    fds[i].revents = f && f->count > 0 ? POLLIN : 0;
+    fds[i].revents = found_at(fds[i]);
     if (fds[i].revents == 0) continue;
     ++found;
-    learn(*f);
+    learn(*at(fds[i].fd));
   }
   return found;
 }
@@ -155,8 +179,13 @@ int eventfds::control(int ep, int what, int fd, const epoll_event* e) {
   return what == EPOLL_CTL_ADD ? -ENOSPC : -ENOENT;
 }
 
+short eventfds::events_of(const file& f) {
+  return static_cast<short>((f.count > 0 ? POLLIN : 0) | (f.is_sink ? POLLOUT : 0));
+}
+
 bool eventfds::reports(const file& f, const watch& w) {
-  return f.count > 0 && ((w.wanted.events & EPOLLET) == 0 || w.changed);
+  const auto wanted = static_cast<short>(w.wanted.events & (EPOLLIN | EPOLLOUT));
+  return (events_of(f) & wanted) != 0 && ((w.wanted.events & EPOLLET) == 0 || w.changed);
 }
 
 int eventfds::epoll_wait(int ep, epoll_event* out, int max, int ms) {
@@ -175,7 +204,7 @@ int eventfds::epoll_wait(int ep, epoll_event* out, int max, int ms) {
     w.changed = false;
     learn(*at(w.fd));
     out[found] = w.wanted;
-    out[found++].events = EPOLLIN;
+    out[found++].events = static_cast<std::uint32_t>(events_of(*at(w.fd)));
   }
   return found;
 }

@@ -1,6 +1,5 @@
 // A kernel of threads, futexes and event descriptors: what engines wake each other through, and how
-// they wait for it.
-// Other calls stop the program.
+// they wait for it; and descriptors that take all that is sent. Other calls stop the program.
 #pragma once
 #include "kernel/kernel.hpp"
 #include "memory.hpp"
@@ -17,6 +16,10 @@ class eventfds final : public iolite::kernel {
   iolite::clock::time_point now() noexcept override;
   long invoke(iolite::call c, const iolite::call_args& a) noexcept override;
 
+  // A descriptor that takes all that is sent, and how many bytes that were.
+  int sink();
+  [[nodiscard]] std::size_t sunk() const { return sunk_; }
+
  private:
   struct watch {
     int fd = -1;
@@ -26,6 +29,7 @@ class eventfds final : public iolite::kernel {
   struct file {
     bool open = false;
     bool is_epoll = false;
+    bool is_sink = false;
     std::uint64_t count = 0;
     vector_clock known;  // what a write told, and a read or a wait learns
     std::array<watch, 4> watches;
@@ -51,12 +55,15 @@ class eventfds final : public iolite::kernel {
   template <class Ready>
   bool wait(int ms, Ready ready);
   file* at(int fd);
+  long send(int fd, std::size_t bytes);
   static bool reports(const file& f, const watch& w);
+  static short events_of(const file& f);
   void learn(const file& f);
 
   std::array<file, 16> files_{};
   std::vector<sleeper> sleeping_;  // in the order in which they came
   std::uint64_t sleepers_ = 0;
+  std::size_t sunk_ = 0;
 };
 
 }  // namespace interleavings

@@ -44,7 +44,7 @@ outcome replay(const std::string& schedule, const std::function<void()>& program
   outcome out;
   out.executions = 1;
   constexpr int any = 1 << 30;
-  if (!m.run({any, any, 1}, order, program)) out.failure = m.failure();
+  if (!m.run({any, any, any, 1}, order, program)) out.failure = m.failure();
   out.threads_max = m.threads();
   out.schedule = schedule;
   out.trace = m.trace();

@@ -11,11 +11,13 @@
 //
 // The bounds: `preemptions` of a thread that could have gone on (changes at a wait or an end are
 // free), and `stale_reads`: an atomic read that is not seq_cst may give any older value that the
-// C++ memory model allows; those are tried too, so store buffering is covered.
+// C++ memory model allows; those are tried too, so store buffering is covered. And `late_stores`:
+// an atomic store that is not seq_cst may become visible only when its thread releases something
+// else, waits or ends, so that exchanges of others come before it.
 //
-// Not modelled: fences; stores that become visible in another order than they were made (a read may
-// be late, a store is not); reads from the future; spurious failures of compare_exchange_weak and
-// ends of a wait on a condition variable. A system call synchronizes, as in ThreadSanitizer.
+// Not modelled: fences; stores that stay invisible beyond a release; reads from the future;
+// spurious failures of compare_exchange_weak and ends of a wait on a condition variable. A system
+// call synchronizes, as in ThreadSanitizer.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -26,6 +28,7 @@ namespace interleavings {
 struct limits {
   int preemptions = 4;
   int stale_reads = 2;
+  int late_stores = 1;
   std::uint64_t executions_max = 20'000'000;
 };
 

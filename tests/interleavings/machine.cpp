@@ -69,6 +69,7 @@ bool machine::run(const limits& within, decisions& order, const std::function<vo
   order.begin();
   preemptions_left_ = within.preemptions;
   stale_left_ = within.stale_reads;
+  late_left_ = within.late_stores;
   ++execution_;
   step_ = points_ = 0;
   time_ns = 1'000'000'000;
@@ -87,6 +88,7 @@ bool machine::run(const limits& within, decisions& order, const std::function<vo
 }
 
 int machine::start(std::function<void()> body) {
+  if (made_ > 0) land();
   if (made_ == threads_max) fail("the program has too many threads");
   const int t = made_++;
   fiber& f = fibers_[index(t)];
@@ -165,6 +167,13 @@ void machine::point(const deed& d) {
   give_turn_to(able_[index(chosen - 1)]);
 }
 
+void machine::land(const void* caller) {
+  const address where = mem.late_at(current_);
+  if (where == 0) return;
+  point({"becomes visible", reinterpret_cast<const void*>(where), caller});
+  mem.land(current_);
+}
+
 int machine::choose(int options) {
   const int chosen = order_->choose(step_, options);
   if (chosen < 0) fail("the program does not do the same in the same order");
@@ -172,6 +181,7 @@ int machine::choose(int options) {
 }
 
 bool machine::wait(const std::function<bool()>& holds, bool timed) {
+  land();
   fiber& mine = fibers_[index(current_)];
   while (!holds()) {
     if (++step_ > steps_max) fail("the program does not end");
@@ -190,6 +200,7 @@ bool machine::wait(const std::function<bool()>& holds, bool timed) {
 
 void machine::end_thread() {
   fiber& mine = fibers_[index(current_)];
+  land();
   mine.over = true;
   ++step_;
   others_able(able_);

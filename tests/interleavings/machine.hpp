@@ -60,16 +60,24 @@ class machine {
   [[nodiscard]] int thread() const { return current_; }
   // Others may go on before the deed is done.
   void point(const deed& d);
-  // A decision that is not about turns.
+  // A decision that is not about turns. Of several at one point each is a step of its own, in every
+  // run.
   int choose(int options);
+  void next_step() { ++step_; }
   // Waits until holds(). `timed`: the end of its time may come first; false: it did.
   bool wait(const std::function<bool()>& holds, bool timed = false);
   int start(std::function<void()> body);
+  // What this thread has stored becomes visible; before that others may go on.
+  void land(const void* caller = nullptr);
   [[nodiscard]] bool over(int thread) const { return fibers_[index(thread)].over; }
   [[noreturn]] void fail(const std::string& what);
   void access(const void* p, std::size_t bytes, access_kind kind);
   [[nodiscard]] int stale_reads_left() const { return stale_left_; }
   void took_stale_read() { --stale_left_; }
+  [[nodiscard]] bool may_be_late(address a) const {
+    return late_left_ > 0 && (replaying || shared_.contains(a));
+  }
+  void took_late_store() { --late_left_; }
 
   memory mem;
   std::int64_t time_ns = 0;
@@ -113,6 +121,7 @@ class machine {
   decisions* order_ = nullptr;
   int preemptions_left_ = 0;
   int stale_left_ = 0;
+  int late_left_ = 0;
   std::uint64_t execution_ = 0;
   std::uint64_t step_ = 0;
   std::uint64_t points_ = 0;

@@ -1,18 +1,11 @@
 // See memory.hpp.
 #include "memory.hpp"
 
+#include <cstring>
 #include <sys/mman.h>
 
 namespace interleavings {
 namespace {
-
-constexpr auto acquires = [](int order) {
-  return order == __ATOMIC_CONSUME || order == __ATOMIC_ACQUIRE || order == __ATOMIC_ACQ_REL ||
-         order == __ATOMIC_SEQ_CST;
-};
-constexpr auto releases = [](int order) {
-  return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
-};
 
 // Pages come when they are first touched, zeroed.
 void* reserve(std::size_t bytes) {
@@ -57,6 +50,7 @@ void memory::reset() {
   clocks_ = {};
   for (int t = 0; t < threads_max; ++t) tick(t);
   others_.clear();
+  late_.clear();
   where.reset();
 }
 
@@ -70,6 +64,26 @@ memory::granule& memory::granule_of(address a) {
   return g;
 }
 
+template <class Which>
+void memory::land_if(Which which) {
+  for (std::size_t i = 0; i < late_.size();) {
+    if (!which(late_[i])) {
+      ++i;
+      continue;
+    }
+    const late_store s = late_[i];
+    late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(i));
+    auto* const p = reinterpret_cast<void*>(s.at);
+    std::uint64_t before = 0;
+    std::memcpy(&before, p, s.bytes);
+    atomic_location& l = location(s.at, before);
+    std::memcpy(p, &s.value, s.bytes);
+    stored now;
+    now.value = s.value;
+    add(s.thread, l, now, s.order, s.made);
+  }
+}
+
 const char* memory::access(int thread, address a, std::size_t bytes, access_kind kind) {
   for (const address end = a + bytes; a < end;) {
     const std::size_t in = a % 8;
@@ -78,6 +92,7 @@ const char* memory::access(int thread, address a, std::size_t bytes, access_kind
     granule& g = granule_of(a);
     // A new object where an atomic was: its past is over.
     if (kind == plain_write && g.has_atomic) {
+      land_if([&](const late_store& l) { return l.at >= a && l.at < a + n; });
       for (address b = a; b < a + n; ++b) atomics_.erase(b);
     }
     if (const char* wrong = access_granule(g, thread, mask, kind)) return wrong;
@@ -169,15 +184,54 @@ void memory::did_read(int thread, stored& s, int order) {
 
 void memory::did_store(int thread, atomic_location& l, std::uint64_t value, int order,
                        bool is_update) {
-  constexpr std::size_t values_max = 16;
-  if (l.values.size() == values_max) l.values.erase(l.values.begin());
   stored s;
   s.value = value;
-  s.seq_cst = order == __ATOMIC_SEQ_CST;
   if (is_update) s.released = l.values.back().released;  // a release sequence goes on
-  if (releases(order)) s.released.join(clock(thread));
-  s.known[static_cast<std::size_t>(thread)] = clock(thread).at[static_cast<std::size_t>(thread)];
+  add(thread, l, s, order, clock(thread));
+}
+
+void memory::add(int thread, atomic_location& l, stored s, int order, const vector_clock& made) {
+  constexpr std::size_t values_max = 16;
+  if (l.values.size() == values_max) l.values.erase(l.values.begin());
+  const auto me = static_cast<std::size_t>(thread);
+  s.seq_cst = order == __ATOMIC_SEQ_CST;
+  if (releases(order)) s.released.join(made);
+  s.known[me] = made.at[me];
   l.values.push_back(s);
+}
+
+// --- late stores ---
+
+void memory::store_late(int thread, address a, std::size_t bytes, std::uint64_t value, int order) {
+  late_.push_back({thread, a, bytes, value, order, clock(thread)});
+}
+
+const late_store* memory::own_late(int thread, address a) const {
+  const auto last = std::find_if(late_.rbegin(), late_.rend(), [&](const late_store& s) {
+    return s.thread == thread && s.at == a;
+  });
+  return last == late_.rend() ? nullptr : &*last;
+}
+
+address memory::late_at(int thread) const {
+  const auto first = std::find_if(late_.begin(), late_.end(),
+                                  [&](const late_store& s) { return s.thread == thread; });
+  return first == late_.end() ? 0 : first->at;
+}
+
+bool memory::others_are_late(int thread, address a) const {
+  return std::any_of(late_.begin(), late_.end(),
+                     [&](const late_store& s) { return s.thread != thread && s.at == a; });
+}
+
+void memory::land_others(int thread, address a) {
+  if (late_.empty()) return;
+  land_if([&](const late_store& s) { return s.thread != thread && s.at == a; });
+}
+
+void memory::land(int thread, address a) {
+  if (late_.empty()) return;
+  land_if([&](const late_store& s) { return s.thread == thread && (a == 0 || s.at == a); });
 }
 
 }  // namespace interleavings

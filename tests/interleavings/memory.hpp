@@ -1,8 +1,9 @@
 // What the threads of a program did to memory: who may see what, and who raced with whom.
 //
 // Happens-before is a vector clock for each thread (Fidge, Mattern). An atomic keeps the values it
-// had, so that a read which is not seq_cst can be given an older one. Eight bytes of plain memory
-// keep the last accesses of each thread, as in ThreadSanitizer.
+// had, so that a read which is not seq_cst can be given an older one; a store which is not seq_cst
+// may become visible late. Eight bytes of plain memory keep the last accesses of each thread, as in
+// ThreadSanitizer.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -23,6 +24,14 @@ struct vector_clock {
     for (std::size_t i = 0; i < at.size(); ++i) at[i] = std::max(at[i], other.at[i]);
   }
 };
+
+constexpr bool acquires(int order) {
+  return order == __ATOMIC_CONSUME || order == __ATOMIC_ACQUIRE || order == __ATOMIC_ACQ_REL ||
+         order == __ATOMIC_SEQ_CST;
+}
+constexpr bool releases(int order) {
+  return order == __ATOMIC_RELEASE || order == __ATOMIC_ACQ_REL || order == __ATOMIC_SEQ_CST;
+}
 
 enum access_kind : std::uint8_t {
   plain_read = 0,
@@ -62,6 +71,15 @@ struct stored {
   bool seq_cst = false;
   std::array<std::uint32_t, threads_max> known{};  // since when each thread has seen it; 0: not yet
 };
+// One that its thread has made and that the others do not see yet.
+struct late_store {
+  int thread = 0;
+  address at = 0;
+  std::size_t bytes = 0;
+  std::uint64_t value = 0;
+  int order = 0;
+  vector_clock made;
+};
 struct atomic_location {
   std::uint64_t execution = 0;
   std::vector<stored> values;  // oldest first
@@ -86,6 +104,17 @@ class memory {
   void did_read(int thread, stored& s, int order);
   void did_store(int thread, atomic_location& l, std::uint64_t value, int order, bool is_update);
 
+  // --- stores that become visible late: after the loads, and the stores elsewhere, that follow ---
+  void store_late(int thread, address a, std::size_t bytes, std::uint64_t value, int order);
+  // What `thread` itself reads there before others do, or null.
+  [[nodiscard]] const late_store* own_late(int thread, address a) const;
+  // Where it is late first, or 0.
+  [[nodiscard]] address late_at(int thread) const;
+  [[nodiscard]] bool others_are_late(int thread, address a) const;
+  // They become visible: what others have stored there; what `thread` has stored, all or there.
+  void land_others(int thread, address a);
+  void land(int thread, address a = 0);
+
   regions where;
 
  private:
@@ -108,12 +137,16 @@ class memory {
   const char* access_granule(granule& g, int thread, std::uint8_t mask, access_kind kind);
   static void remember(granule& g, const cell& now);
   [[nodiscard]] bool knows(int thread, const stored& s);
+  void add(int thread, atomic_location& l, stored s, int order, const vector_clock& made);
+  template <class Which>
+  void land_if(Which which);
 
   std::array<vector_clock, threads_max> clocks_;
   std::uint32_t execution_ = 0;
   granule* granules_;  // of the regions
   std::unordered_map<address, granule> others_;
   std::unordered_map<address, atomic_location> atomics_;
+  std::vector<late_store> late_;  // in the order in which they were made
 };
 
 }  // namespace interleavings

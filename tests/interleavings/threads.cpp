@@ -52,6 +52,7 @@ void take(mutex_state& s) {
 void give(mutex_state& s) {
   machine& m = machine::it();
   if (s.owner != m.thread()) m.fail("a mutex is unlocked by who has not locked it");
+  m.land();
   s.released = m.mem.clock(m.thread());
   m.mem.tick(m.thread());
   s.owner = -1;
