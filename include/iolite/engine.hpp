@@ -66,7 +66,7 @@ class engine {
   [[nodiscard]] int expose(int fd) noexcept { return do_expose(fd); }
   // Runs until no task is left. Coroutines resume only from here, so stacks stay flat.
   void run() noexcept;
-  // Runs `t` to its end and gives its value, or throws what it threw.
+  // Runs `t` to its end; gives its value, or throws what it threw.
   template <class T>
   T run(task<T> t);
   // Gives up on tasks that hang: run() returns; the engine and all they use are kept for ever.
@@ -107,8 +107,7 @@ class engine {
   void post(operation& op, int result) noexcept;
   // The same, never at once: also from a signal handler, which may have interrupted the loop.
   void post_later(operation& op, int result) noexcept;
-  // Ends a wait of this engine early; coalesced.
-  void wake() noexcept;
+  void wake() noexcept;  // ends a wait of this engine early; coalesced
   // Asks every operation of the root scope to end early, as scope::cancel() does.
   void request_cancel() noexcept;
 
@@ -119,6 +118,8 @@ class engine {
   void finish(operation& op, int result) noexcept;
   [[nodiscard]] bool woken() const noexcept { return woken_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool cancel_asked() const noexcept { return cancel_asked_.load(); }
+  // The facility's wake-up is used up: the next wake() signals again. Then look at what it was for.
+  void wake_taken() noexcept { woken_.exchange(false, std::memory_order_acq_rel); }
   [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // Starts a pending `op` again in the loop's next turn.
   void continue_later(operation& op) noexcept;

@@ -258,7 +258,7 @@ void engine::run() noexcept {
 
 // Each step handles what was there when it began, so a turn is bounded and nobody starves.
 void engine::turn() noexcept {
-  woken_.exchange(false, std::memory_order_acq_rel);  // before the look, or a wake could be lost
+  wake_taken();  // before the look, or a wake could be lost
   take_posted();
   take_cancel();
   if (!continuing_.empty()) start_continuing();

@@ -18,6 +18,10 @@
 namespace iolite {
 namespace {
 
+bool is_transient(int error) noexcept {
+  return error == -EINTR || error == -ENOMEM || error == -EAGAIN;
+}
+
 class blocking_engine final : public engine {
  public:
   blocking_engine(kernel& os, wake_descriptor w, bool interruptible)
@@ -58,12 +62,27 @@ class blocking_engine final : public engine {
     for (;;) {
       if (cancel_asked()) return -ECANCELED;
       pollfd fds[2] = {{op.fd, poll_bits(interest_of(op)), 0}, {wake_.fd(), POLLIN, 0}};
-      const int n = os().poll(fds, 2, milliseconds_until(op.deadline));
-      if (n < 0 && n != -EINTR && n != -ENOMEM && n != -EAGAIN) return n;
+      const int n = ask(fds, 2, op.deadline);
+      if (n < 0 && !is_transient(n)) return n;
       if (n > 0 && fds[0].revents != 0) return 0;
-      if (n > 0) wake_.drain();
-      if (n == 0 && op.deadline != never && now() >= op.deadline) return -ETIMEDOUT;
+      if (n > 0) take_wake();
+      if (n <= 0 && op.deadline != never && now() >= op.deadline) return -ETIMEDOUT;
     }
+  }
+
+  // poll(2). Out of memory for a moment, or a fault that stays: then nothing can ever complete.
+  int ask(pollfd* fds, nfds_t count, clock::time_point until) noexcept {
+    const int n = os().poll(fds, count, milliseconds_until(until));
+    failed_waits_ = n < 0 && n != -EINTR ? failed_waits_ + 1 : 0;
+    IOLITE_ASSERT(failed_waits_ < 1000, "poll(2) fails and goes on failing");
+    return n;
+  }
+
+  // In this order: a wake() between the two does not signal, and what it is for is looked at next.
+  // The other way round its signal would be drained and the next one would not signal.
+  void take_wake() noexcept {
+    wake_.drain();
+    wake_taken();
   }
 
   int milliseconds_until(clock::time_point t) const noexcept {
@@ -78,12 +97,13 @@ class blocking_engine final : public engine {
   // Only sleeps and events wait here.
   void do_wait(clock::time_point until) noexcept override {
     pollfd fd{wake_.fd(), POLLIN, 0};
-    if (os().poll(&fd, 1, milliseconds_until(until)) > 0) wake_.drain();
+    if (ask(&fd, 1, until) > 0) wake_.drain();
   }
   void do_wake() noexcept override { wake_.signal(); }
 
   wake_descriptor wake_;
   const bool interruptible_;
+  int failed_waits_ = 0;  // in a row
 };
 
 }  // namespace

@@ -234,5 +234,35 @@ TEST_P(engine, ten_engines_side_by_side_in_one_thread) {
   }
 }
 
+// A wake-up that was taken while a call waited must not swallow the one of the cancel.
+TEST_P(engine, request_cancel_after_a_wake_ends_a_receive) {
+  half_pair pair = unix_half(on());
+  iolite::engine& e = on();
+  const auto polls = [] {
+    std::uint64_t n = 0;
+    for (const auto& c : system_calls()) n += c.name == "poll" ? c.count : 0;
+    return n;
+  };
+  const std::uint64_t before = polls();
+  const bool waits_in_the_call = traits().blocking;
+  std::atomic<bool> waits = false;
+  std::thread other([&] {
+    while (!waits || (waits_in_the_call && polls() < before + 1)) std::this_thread::yield();
+    e.wake();
+    // It has taken the wake-up when it waits once more.
+    while (waits_in_the_call && polls() < before + 2) std::this_thread::yield();
+    e.request_cancel();
+  });
+  struct body {
+    static task<std::error_code> receives(stream& from, std::atomic<bool>& waits) {
+      waits = true;
+      const auto r = co_await receive(from);
+      co_return r ? std::error_code() : r.error();
+    }
+  };
+  EXPECT_EQ(run(body::receives(pair.ours, waits)), std::errc::operation_canceled);
+  other.join();
+}
+
 }  // namespace
 }  // namespace iolite_test

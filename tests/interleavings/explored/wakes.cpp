@@ -2,6 +2,8 @@
 #include "loops.hpp"
 #include "serve/stop.hpp"
 
+#include <iolite/ready.hpp>
+
 #include <thread>
 
 namespace interleavings {
@@ -87,6 +89,25 @@ TEST_P(Wakes, ACancelFromElsewhereEndsAWait) {
     iolite::event never_set;
     std::thread other([&] { engine->request_cancel(); });
     check(!engine->run(wait_for(never_set)), "the wait was cancelled");
+    other.join();
+  });
+}
+
+task<bool> wait_for_descriptor(int fd) {
+  co_return (co_await iolite::ready(fd, iolite::interest::read)).has_value();
+}
+
+// The engine may have taken the wake-up of the first when the second comes.
+TEST_P(Wakes, ACancelAfterAWakeEndsAWaitForADescriptor) {
+  expect_holds({.preemptions = 3, .stale_reads = 1}, [on = GetParam()] {
+    eventfds os;
+    const auto engine = make_engine(os, on);
+    const int silent = os.eventfd(0, 0);
+    std::thread other([&] {
+      engine->wake();
+      engine->request_cancel();
+    });
+    check(!engine->run(wait_for_descriptor(silent)), "the wait was cancelled");
     other.join();
   });
 }
