@@ -7,7 +7,7 @@
 //   lines.close();                                // what is inside is still received
 //
 // Any thread. A cancelled or timed-out send() has not sent, a cancelled receive() has taken
-// nothing.
+// nothing. Destroying a channel in which tasks wait stops the program.
 #pragma once
 #include "iolite/event.hpp"
 

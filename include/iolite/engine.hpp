@@ -77,6 +77,7 @@ class engine {
     if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
   }
 
+  void check_thread() noexcept;  // stops the program on another thread than the engine's
   void task_started() noexcept { ++tasks_; }
   void task_ended() noexcept { --tasks_; }
   [[nodiscard]] kernel& os() const noexcept { return os_; }

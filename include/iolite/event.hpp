@@ -1,6 +1,6 @@
 // An event: tasks wait until it is set. Any thread may set it, on any engine: a task that waits
-// suspends on an event loop and blocks its thread on a blocking engine. An event outlives those who
-// wait for it.
+// suspends on an event loop and blocks its thread on a blocking engine. Destroying an event for
+// which tasks wait stops the program.
 #pragma once
 #include "iolite/engine.hpp"
 #include "iolite/result.hpp"
@@ -16,6 +16,9 @@ namespace detail {
 class wait_list : public event_source {
  public:
   explicit wait_list(std::mutex& lock) noexcept : lock_(lock) {}
+  wait_list(const wait_list&) = delete;
+  wait_list& operator=(const wait_list&) = delete;
+  ~wait_list();  // takes the lock; stops the program if somebody waits
   bool forget(operation& op) noexcept override;  // takes the lock
 
   // With the lock held: completes the first, or all, of those who wait.

@@ -12,6 +12,7 @@
 #include "iolite/listener.hpp"
 #include "iolite/message.hpp"
 #include "iolite/models.hpp"
+#include "iolite/nursery.hpp"
 #include "iolite/offload.hpp"
 #include "iolite/one_line.hpp"
 #include "iolite/operation.hpp"

@@ -1,29 +1,39 @@
-// A scope owns the tasks it starts: none outlives it (structured concurrency).
-//
-//   iolite::scope children;
-//   children.spawn(reader(s));
-//   children.spawn(writer(s));
-//   co_await children.join();   // both have ended; rethrows what the first of them threw
+// A scope owns the tasks it starts: none outlives it (structured concurrency). in_scope() makes
+// one: see nursery.hpp.
 //
 // On event-loop engines the children take turns on this thread. On a blocking engine, where a task
 // that waits holds its thread, each child gets a thread and an engine of its own: children that
 // share anything but channels, events, what they lock themselves and the two directions of a stream
 // work on no such model.
 //
-// Cancelling the task that waits in join() cancels the children and waits on until they have ended.
+// A scope is used on the thread of its engine. On a blocking engine its children may use it too.
 #pragma once
 #include "iolite/engine.hpp"
 #include "iolite/task.hpp"
 
+#include <concepts>
 #include <exception>
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <optional>
-#include <vector>
+#include <type_traits>
+#include <utility>
 
 namespace iolite {
 
 class scope;
+
+namespace detail {
+
+class nursery;
+
+template <class F>
+task<void> run_kept(F f) {
+  task<void> whole = f();
+  co_await whole;
+}
+
+}  // namespace detail
 
 // Makes the records of a scope's children itself, and is told when one is over: serve() knows each
 // of its connections by it.
@@ -51,18 +61,26 @@ class scope : private event_source, private detail::scope_state {
 
   // Starts `t` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
   // std::system_error where it needs a thread and there is none to be had; the child is gone then,
-  // and the others run on: catch it where there are any.
+  // and the others run on.
   void spawn(task<void> t);
+  // Starts what `f()` gives, and keeps `f` until that has ended: a lambda with captures.
+  template <std::invocable F>
+    requires std::same_as<std::invoke_result_t<F&>, task<void>>
+  void spawn(F f) {
+    spawn(detail::run_kept(std::move(f)));
+  }
   // The same for a keeper's child, on this thread. If it throws, `record` is not taken.
   void start(task<void> t, child_task& record);
   // Every operation of every child ends early: with std::errc::operation_canceled, or with what it
   // had done by then. Later ones end at once. Idempotent.
   void cancel() noexcept;
-  // Returns when no child is left, then rethrows the first exception a child let out. Needs no
-  // memory while there are children: spawn() has taken it.
+  // Returns when no child is left, then rethrows the first exception a child let out. The others
+  // run on unless they are cancelled. Needs no memory while there are children: spawn() has taken
+  // it. Cancelling the task that waits here cancels the children, and it waits on until they have
+  // ended. In the body of in_scope(): for those spawned so far.
   [[nodiscard]] task<void> join();
 
-  [[nodiscard]] bool cancelled() const noexcept { return cancel_asked; }
+  [[nodiscard]] bool cancelled() const noexcept;
   [[nodiscard]] int live() const noexcept;
   // Whether something was spawned since the last join().
   [[nodiscard]] bool to_be_joined() const noexcept { return joining_.has_value(); }
@@ -73,6 +91,7 @@ class scope : private event_source, private detail::scope_state {
 
  private:
   friend class engine;
+  friend class detail::nursery;
   friend struct child_task;
   friend void detail::child_threw(child_task&, std::exception_ptr) noexcept;
   friend void detail::end_child(std::coroutine_handle<>, child_task&) noexcept;
@@ -80,13 +99,16 @@ class scope : private event_source, private detail::scope_state {
   class join_wait;
 
   task<void> wait_for_all();
+  void prepare_join();
   void start_here(task<void> t, child_task& record) noexcept;  // whatever the engine
   void start_thread(task<void> t);
+  void run_thread(child_thread& c, task<void> t) noexcept;
   void child_threw(std::exception_ptr thrown) noexcept;
   void child_ended() noexcept;
   bool forget(operation& op) noexcept override;
   void rethrow();
-  void join_threads() noexcept;
+  void end_threads() noexcept;
+  static void join_thread(child_thread* c) noexcept;
 
   [[nodiscard]] std::unique_lock<std::mutex> guard() const noexcept;
 
@@ -103,7 +125,8 @@ class scope : private event_source, private detail::scope_state {
   int live_ = 0;
   operation* joiner_ = nullptr;
   std::exception_ptr thrown_;
-  std::vector<std::unique_ptr<child_thread>> threads_;
+  child_thread* threads_ = nullptr;  // those that run
+  child_thread* last_ended_ = nullptr;  // to be joined: by the next one that ends, or by join()
 };
 
 inline child_task::child_task(scope& s) noexcept : of(s) {}

@@ -3,12 +3,14 @@
 //   iolite::task<int> answer() { co_return 42; }
 //   iolite::task<> outer() { int n = co_await answer(); }
 //
-// Lazy: nothing runs before the co_await (or scope::spawn, or engine::run). A task belongs to one
-// awaiter and is destroyed with its frame. Frames come from a free list of the thread: no malloc
-// once warm. The engine and the scope a task runs in are inherited from who awaits it.
+// Lazy: nothing runs before the co_await (or scope::spawn, or engine::run). A task is awaited once,
+// by one awaiter, and ends with co_return; anything else stops the program. Frames come from a free
+// list of the thread: no malloc once warm. A task inherits its engine and its scope from its
+// awaiter.
 //
-// A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame:
-// pass what it needs as parameters.
+// A lambda with captures that is a coroutine keeps its captures in the lambda, not in the frame, so
+// the lambda must outlive the task. in_scope() and scope::spawn() keep the lambda they are given;
+// anywhere else pass what the coroutine needs as parameters.
 #pragma once
 #include "iolite/awaitable.hpp"
 #include "iolite/frame_memory.hpp"
@@ -45,6 +47,7 @@ class promise_base {
     if (holds(threw)) thrown_.~exception_ptr();
   }
 
+  [[nodiscard]] bool was_awaited() const noexcept { return awaiter_ != 0; }
   // For what it awaits.
   [[nodiscard]] context ctx() const noexcept { return {&in_->of.on, in_}; }
   // Its awaiter is inside await_suspend from begin() to suspended().
@@ -134,6 +137,7 @@ template <class T>
 class [[nodiscard]] task {
  public:
   using promise_type = detail::promise<T>;
+  using value_type = T;
 
   task(task&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
   task& operator=(task&& other) noexcept {
@@ -152,6 +156,7 @@ class [[nodiscard]] task {
   // at -O0 and under ASan: a loop over children that end at once would overflow the stack.
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> parent) {
+    check_fresh();
     promise_type& child = frame_.promise();
     child.begin(parent.promise(), parent);
     frame_.resume();
@@ -163,13 +168,19 @@ class [[nodiscard]] task {
     promise_type& child = frame_.promise();
     child.resumed();
     child.rethrow();
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it has ended without throwing
-    if constexpr (!std::is_void_v<T>) return std::move(*child.value);
+    if constexpr (!std::is_void_v<T>) {
+      if (!child.value) detail::rule_broken("a task that has a value ends with co_return VALUE");
+      return std::move(*child.value);
+    }
   }
 
  private:
   friend promise_type;
   friend class scope;
+  void check_fresh() const noexcept {
+    if (!frame_) detail::rule_broken("a task is not used after it was moved from");
+    if (frame_.promise().was_awaited()) detail::rule_broken("a task is awaited once");
+  }
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
 
   std::coroutine_handle<promise_type> frame_;

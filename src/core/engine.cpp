@@ -54,6 +54,7 @@ engine::~engine() {
   IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
   IOLITE_ASSERT(streams_.load(std::memory_order_relaxed) == 0,
                 "a stream is closed before its engine is destroyed");
+  IOLITE_ASSERT(!scopes_, "a scope ends before its engine");
 }
 
 engine* engine::current() noexcept { return state_of_thread().runs; }
@@ -78,6 +79,8 @@ inline void engine::check_owner() noexcept {
                 "an engine does not survive fork(2): make a new one in the child");
   if (current() != this) claim();
 }
+
+void engine::check_thread() noexcept { check_owner(); }
 
 void engine::claim() noexcept {
   const void* const me = &state_of_thread();

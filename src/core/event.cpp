@@ -1,8 +1,15 @@
 // See event.hpp. Who takes an operation off a list completes it; the list's lock decides who does.
 #include "iolite/event.hpp"
 
+#include "core/assert.hpp"
+
 namespace iolite {
 namespace detail {
+
+wait_list::~wait_list() {
+  const std::lock_guard hold(lock_);
+  IOLITE_ASSERT(waiting_.empty(), "an event or channel outlives those who wait for it");
+}
 
 // op.size says whether it is on the list: the hooks do not, a post uses them too.
 bool wait_list::forget(operation& op) noexcept {

@@ -4,14 +4,19 @@
 
 #include "core/assert.hpp"
 #include "core/running_here.hpp"
+#include "iolite/nursery.hpp"
 #include "kernel/thread.hpp"
 
 namespace iolite {
 
-// A child with a thread and an engine of its own.
+// A child with a thread and an engine of its own. When it ends it gives back its engine and joins
+// the child that ended before it: however many a scope starts, one thread at a time waits to be
+// joined.
 struct scope::child_thread {
   std::unique_ptr<engine> on;
   os_thread thread;
+  child_thread* next = nullptr;
+  child_thread* prev = nullptr;
 };
 
 void child_task::enter(operation& op) noexcept {
@@ -64,28 +69,34 @@ scope::scope(engine& e, child_keeper* keeper) noexcept
 }
 
 scope::~scope() {
-  if (!threads_.empty() &&
-      std::uncaught_exceptions() > 0) {  // spawn() found no thread, for instance
-    cancel();
-    join_threads();
-  }
+  if (threaded_ && std::uncaught_exceptions() > 0) end_threads();
   IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()");
+  join_thread(last_ended_);
   (prev_ ? prev_->next_ : on.scopes_) = next_;
   if (next_) next_->prev_ = prev_;
 }
 
 void scope::spawn(task<void> t) {
-  if (!joining_) joining_.emplace(wait_for_all());
+  t.check_fresh();
+  prepare_join();
   if (threaded_) start_thread(std::move(t));
   else start_here(std::move(t), *new child_task(*this));
 }
 
 void scope::start(task<void> t, child_task& record) {
-  if (!joining_) joining_.emplace(wait_for_all());
+  t.check_fresh();
+  prepare_join();
   start_here(std::move(t), record);
 }
 
+// join() needs no memory while there are children: it is taken before they are.
+void scope::prepare_join() {
+  const auto hold = guard();
+  if (!joining_) joining_.emplace(wait_for_all());
+}
+
 void scope::start_here(task<void> t, child_task& record) noexcept {
+  on.check_thread();
   record.prev = std::exchange(last_child_, &record);
   (record.prev ? record.prev->next : children_) = &record;
   {
@@ -118,21 +129,60 @@ void detail::end_child(std::coroutine_handle<> frame, child_task& c) noexcept {
 
 void scope::start_thread(task<void> t) {
   auto record = std::make_unique<child_thread>();
-  record->on = on.for_child_thread();
-  engine& its = *record->on;
-  if (cancel_asked) its.request_cancel();
+  child_thread& c = *record;
+  c.on = on.for_child_thread();
   const auto hold = guard();
-  threads_.reserve(threads_.size() + 1);
-  record->thread = os_thread(on.os(), [this, &its, own = std::move(t)]() mutable {
-    try {
-      its.run(std::move(own));
-    } catch (...) {
-      child_threw(std::current_exception());
-    }
-    child_ended();
+  if (cancel_asked) c.on->request_cancel();
+  c.thread = os_thread(on.os(), [this, &c, own = std::move(t)]() mutable noexcept {
+    run_thread(c, std::move(own));
   });
   ++live_;
-  threads_.push_back(std::move(record));
+  c.next = std::exchange(threads_, record.release());
+  if (c.next) c.next->prev = &c;
+}
+
+// On the child's thread.
+void scope::run_thread(child_thread& c, task<void> t) noexcept {
+  try {
+    c.on->run(std::move(t));
+  } catch (...) {
+    child_threw(std::current_exception());
+  }
+  std::unique_ptr<engine> unused;
+  child_thread* before = nullptr;
+  operation* joiner = nullptr;
+  {
+    const auto hold = guard();
+    (c.prev ? c.prev->next : threads_) = c.next;
+    if (c.next) c.next->prev = c.prev;
+    unused = std::move(c.on);  // from now on no cancel() asks it
+    before = std::exchange(last_ended_, &c);
+    if (--live_ == 0) joiner = std::exchange(joiner_, nullptr);
+  }
+  // Whoever waits for the children joins this thread too, so all of this has happened by then.
+  unused.reset();
+  if (joiner) joiner->on->post(*joiner, 0);
+  join_thread(before);
+}
+
+void scope::join_thread(child_thread* c) noexcept {
+  if (!c) return;
+  if (c->thread.is_joinable()) c->thread.join();
+  delete c;
+}
+
+// For who cannot suspend: spawn() found no thread, for instance.
+void scope::end_threads() noexcept {
+  cancel();
+  for (;;) {
+    os_thread one;
+    {
+      const auto hold = guard();
+      if (!threads_) return;
+      one = std::move(threads_->thread);
+    }
+    if (one.is_joinable()) one.join();
+  }
 }
 
 void scope::child_threw(std::exception_ptr thrown) noexcept {
@@ -150,16 +200,33 @@ void scope::child_ended() noexcept {
 }
 
 void scope::cancel() noexcept {
-  cancel_asked = true;
+  if (!threaded_) on.check_thread();
+  {
+    const auto hold = guard();
+    cancel_asked = true;
+    for (const child_thread* c = threads_; c; c = c->next) c->on->request_cancel();
+  }
   for (child_task* c = children_; c; c = c->next) {
     if (operation* const op = c->waits_in()) on.cancel(*op);
   }
+}
+
+bool scope::cancelled() const noexcept {
   const auto hold = guard();
-  for (const auto& each : threads_) each->on->request_cancel();
+  return cancel_asked;
+}
+
+void detail::nursery::body_threw() noexcept {
+  {
+    const auto hold = guard();
+    thrown_ = std::current_exception();
+  }
+  cancel();
 }
 
 task<void> scope::join() {
-  if (!joining_) return wait_for_all();
+  prepare_join();
+  const auto hold = guard();
   task<void> whole = std::move(*joining_);
   joining_.reset();
   return whole;
@@ -172,7 +239,12 @@ task<void> scope::wait_for_all() {
     cancel();
     shielded = true;
   }
-  join_threads();
+  child_thread* last = nullptr;
+  {
+    const auto hold = guard();
+    last = std::exchange(last_ended_, nullptr);
+  }
+  join_thread(last);
   rethrow();
 }
 
@@ -196,11 +268,6 @@ bool scope::forget(operation& op) noexcept {
 
 void scope::rethrow() {
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
-}
-
-void scope::join_threads() noexcept {
-  for (const auto& each : threads_) each->thread.join();
-  threads_.clear();
 }
 
 }  // namespace iolite

@@ -104,6 +104,62 @@ TEST_P(engine, a_scope_left_unjoined_stops_the_program) {
       "join");
 }
 
+TEST_P(engine, a_task_awaited_twice_stops_the_program) {
+  struct bodies {
+    static task<int> number() { co_return 1; }
+    static task<> all() {
+      auto once = number();
+      static_cast<void>(co_await once);
+      static_cast<void>(co_await once);
+    }
+  };
+  expect_stops([name = GetParam()] { new_engine(name)->run(bodies::all()); }, "awaited once");
+}
+
+TEST_P(engine, an_event_destroyed_while_a_task_waits_stops_the_program) {
+  if (traits().blocking) GTEST_SKIP() << "whether the thread of the child waits is not known";
+  struct bodies {
+    static task<> all() {
+      outcome out;
+      std::optional<event> e;
+      scope s;
+      s.spawn(waiting(e.emplace(), out));
+      e.reset();
+      co_await s.join();
+    }
+  };
+  expect_stops([name = GetParam()] { new_engine(name)->run(bodies::all()); }, "outlives");
+}
+
+TEST_P(engine, an_engine_destroyed_before_its_scope_stops_the_program) {
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        const scope s(*e);
+        e.reset();
+      },
+      "a scope ends before its engine");
+}
+
+TEST_P(engine, a_spawn_on_another_thread_stops_the_program) {
+  if (traits().blocking) GTEST_SKIP() << "children are threads there, and may start others";
+  struct bodies {
+    static void* spawns(void* children) {
+      static outcome out;
+      static_cast<scope*>(children)->spawn(sleeping(1ms, out));
+      return nullptr;
+    }
+    static task<> all() {
+      scope s;
+      pthread_t other{};
+      pthread_create(&other, nullptr, spawns, &s);
+      pthread_join(other, nullptr);
+      co_await s.join();
+    }
+  };
+  expect_stops([name = GetParam()] { new_engine(name)->run(bodies::all()); }, "thread");
+}
+
 TEST_P(engine, destroying_a_task_that_waits_stops_the_program) {
   if (traits().blocking)
     GTEST_SKIP() << "the task that waits holds the thread that would destroy it";

@@ -287,6 +287,37 @@ def std_function(file, _):
                "take a template parameter, or a function pointer and its argument")
 
 
+CAPTURES = re.compile(
+    r"\[[^\]\[][^\[\]]*\]\s*(?:\((?:[^()]|\([^()]*\))*\))?"
+    r"(?:\s|mutable\b|noexcept\b)*->\s*(?:iolite::)?task<")
+
+
+def braced(code, begin):
+    """From the first brace after `begin` to what follows its partner: (inside, after)."""
+    depth = 0
+    start = code.find("{", begin)
+    for at in range(max(start, begin), len(code)):
+        depth += {"{": 1, "}": -1}.get(code[at], 0)
+        if depth == 0:
+            return code[start:at], code[at + 1:at + 40]
+    return code[begin:], ""
+
+
+@rule("captures", "a coroutine that is a lambda with captures is kept by in_scope() or spawn()")
+def captures(file, _):
+    if not file.is_cpp:
+        return
+    code = "\n".join(file.code)
+    for found in CAPTURES.finditer(code):
+        body, after = braced(code, found.end())
+        if not re.search(r"\bco_(?:await|return|yield)\b", body):
+            continue
+        kept = re.search(r"\b(?:in_scope|spawn)\s*\(\s*$", code[:found.start()])
+        if not kept or after.lstrip().startswith("("):
+            yield (code.count("\n", 0, found.start()) + 1, "its captures may end before it",
+                   "give the lambda itself to in_scope() or spawn(), or pass parameters")
+
+
 @rule("sleep", "tests do not sleep for a length of time")
 def sleep(file, _):
     if not file.path.startswith("tests/") or not file.is_cpp:
@@ -413,6 +444,13 @@ CASES = [
     ("system-call", 0, "src/net/a.cpp", 'say("::recv(fd)");'),
     ("std-function", 1, "src/core/a.cpp", "std::function<void()> f;"),
     ("std-function", 0, "src/serve/a.cpp", "std::function<void()> f;"),
+    ("captures", 1, "apps/a.cpp", "auto f = [&]() -> task<> { co_return; };"),
+    ("captures", 1, "apps/a.cpp", "s.spawn([n] -> iolite::task<> { if (n) { co_await f(); } }());"),
+    ("captures", 1, "tests/a.cpp", "with([&, n](scope& s) mutable -> task<int> {\n co_return n; });"),
+    ("captures", 0, "apps/a.cpp", "co_await in_scope([&](scope& s) -> task<> {\n co_return; });"),
+    ("captures", 0, "apps/a.cpp", "s.spawn(\n    [n = f(1)]() -> task<> { co_return; });"),
+    ("captures", 0, "apps/a.cpp", "auto f = [&](scope& s) -> task<> { return talk(s, n); };"),
+    ("captures", 0, "apps/a.cpp", "auto f = [](scope& s) -> task<> { co_return; }; a[i] = p->task;"),
     ("sleep", 1, "tests/a.cpp", "std::this_thread::sleep_for(1s);"),
     ("sleep", 1, "tests/a.cpp", "usleep(1);"),
     ("sleep", 0, "tests/a.cpp", "co_await iolite::sleep(1s); os.nanosleep(t);"),

@@ -34,7 +34,7 @@ void connect_times_out(engine& on) {
 }
 
 task<> cancel_soon(endpoint to) {
-  return with_children([to](scope& s) -> task<> {
+  return in_scope([to](iolite::scope& s) -> task<> {
     start(s, connect_within(to, 1s));
     co_await sleep(1ms);
     s.cancel();
@@ -61,7 +61,7 @@ task<> share_a_listener(engine& on) {
   const endpoint where = l->local();
   channel<int> token(1);
   token.try_send(1);
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (int i = 0; i < 2; ++i) start(s, accept_in_turn(*l, token));
     for (int i = 0; i < 4; ++i) co_await ask(where);
     token.close();
@@ -77,7 +77,7 @@ task<> two_on_one_port(engine& on) {
   const endpoint where = first->local();
   auto second = listener::open(on, where, shared);
   if (!second) co_return;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (int i = 0; i < 3; ++i) start(s, ask(where));
     for (listener* l : {&*first, &*second}) co_await accept_one(*l, patient_echo);
   });
@@ -89,7 +89,7 @@ task<> adopt_and_serve(engine& on) {
   if (!l) co_return;
   listener again = listener::adopt(on, l->release());
   const endpoint where = again.local();
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, ask(where));
     co_await accept_one(again, patient_echo);
   });
@@ -102,7 +102,7 @@ task<> accept_alone(listener& from) {
 task<> close_while_it_accepts(engine& on) {
   auto l = listener::open(on, any_port());
   if (!l) co_return;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, accept_alone(*l));
     co_await sleep(1ms);
     if (on.traits().blocking) s.cancel();  // a close is for the task that uses it there
@@ -114,7 +114,7 @@ void listener_closed_while_it_accepts(engine& on) { on.run(close_while_it_accept
 task<> cancel_the_accept(engine& on) {
   auto l = listener::open(on, any_port());
   if (!l) co_return;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, accept_alone(*l));
     co_await sleep(1ms);
     s.cancel();
@@ -146,7 +146,7 @@ task<> send_all_of(stream& to, const std::string& bytes) {
   static_cast<void>(to.shutdown_write());
 }
 task<> move_much(stream_pair p, const std::string& bytes) {
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, send_all_of(p.a, bytes));
     start(s, receive_all_of(p.b, bytes.size()));
     co_return;
@@ -161,7 +161,7 @@ void large_transfer(engine& on) {
 }
 
 task<> both_ways(stream_pair p, const std::string& bytes) {
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, send_all_of(p.a, bytes));
     start(s, send_all_of(p.b, bytes));
     start(s, receive_all_of(p.a, bytes.size()));
@@ -198,7 +198,7 @@ task<> drain_the_pool(stream_pair p) {
     next = std::min(got->bytes().size(), bytes.size());
     kept.push_back(std::move(*got));
   }
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, [](stream& to) -> task<> { co_await say(to, "one more"); }(p.a));
     start(s, [](stream& from) -> task<> {
       static_cast<void>(co_await (from.recv_lease() | within{patience}));

@@ -9,7 +9,7 @@ namespace {
 using namespace iolite;
 
 task<> converse(stream_pair pair) {
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, patient_echo(std::move(pair.b)));
     const bool said = co_await say(pair.a, "abc");
     if (said) co_await hear(pair.a, 3);
@@ -45,7 +45,7 @@ task<> wait_for_bytes(stream from, outcome& out) {
   out.set(r);
 }
 task<> cancel_it(stream s, outcome& out) {
-  co_await with_children([&](scope& children) -> task<> {
+  co_await in_scope([&](iolite::scope& children) -> task<> {
     start(children, wait_for_bytes(std::move(s), out));
     co_await iolite::sleep(1ms);
     children.cancel();
@@ -58,7 +58,7 @@ void cancel_pending(engine& on) {
 }
 
 task<> cancel_the_send(stream s, const std::string& bytes, outcome& out) {
-  co_await with_children([&](scope& children) -> task<> {
+  co_await in_scope([&](iolite::scope& children) -> task<> {
     start(children, sending(std::move(s), bytes, out));
     co_await iolite::sleep(1ms);
     children.cancel();
@@ -149,7 +149,7 @@ task<> receive_there(stream& from, outcome& out) {
 }
 task<> close_it(stream s, outcome& out) {
   const bool blocking = (co_await here{}).on->traits().blocking;
-  co_await with_children([&](scope& children) -> task<> {
+  co_await in_scope([&](iolite::scope& children) -> task<> {
     start(children, receive_there(s, out));
     co_await iolite::sleep(1ms);
     if (blocking) children.cancel();  // another thread does not close it there
@@ -168,7 +168,7 @@ task<> first_then_cancel(stream s, channel<int>& over, int who) {
   static_cast<void>(over.try_send(who));
 }
 task<> race(stream a, stream b, channel<int>& over) {
-  co_await with_children([&](scope& children) -> task<> {
+  co_await in_scope([&](iolite::scope& children) -> task<> {
     start(children, first_then_cancel(std::move(a), over, 1));
     start(children, first_then_cancel(std::move(b), over, 2));
     co_await sleep(1ms);

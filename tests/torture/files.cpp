@@ -20,7 +20,7 @@ task<> call_out_and_throw() {
 void offload_throws(engine& on) { on.run(call_out_and_throw()); }
 
 task<> many_calls() {
-  return with_children([](scope& s) -> task<> {
+  return in_scope([](iolite::scope& s) -> task<> {
     for (int i = 0; i < 12; ++i) start(s, call_out());
     co_await sleep(std::chrono::microseconds(50));
     s.cancel();
@@ -50,7 +50,7 @@ task<> read_part(const file& from, std::uint64_t at) {
 task<> read_in_parts(std::string path) {
   const auto from = co_await file::open(path, file_mode::read);
   if (!from) co_return;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (std::uint64_t i = 0; i < 4; ++i) start(s, read_part(*from, i * 1000));
     co_return;
   });

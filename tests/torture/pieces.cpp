@@ -65,7 +65,7 @@ endpoint own_path::unix_address() const {
   return *endpoint::parse("unix:" + path_);
 }
 
-bool start(scope& s, task<> child) {
+bool start(iolite::scope& s, task<> child) {
   try {
     s.spawn(std::move(child));
     return true;
@@ -87,7 +87,7 @@ task<> serve_some(engine& on, endpoint at, task<> (*handler)(stream), int client
   auto l = listener::open(on, at);
   if (!l) co_return;
   const endpoint where = l->local();
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (int i = 0; i < clients; ++i) start(s, ask(where));
     for (int i = 0; i < clients; ++i) co_await accept_one(*l, handler);
   });

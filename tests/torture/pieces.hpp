@@ -1,11 +1,10 @@
-// What scenarios are made of: conversations of which every wait is bounded, and children that are
-// waited for whatever is thrown.
+// What scenarios are made of: conversations of which every wait is bounded, and children that may
+// be missing.
 #pragma once
 #include "scenarios.hpp"
 #include "support/files.hpp"
 #include "support/streams.hpp"
 
-#include <exception>
 #include <optional>
 #include <string>
 
@@ -48,21 +47,5 @@ class own_path {
 
 // Where there is no memory, or no thread for it, the others go on. False: it was not started.
 bool start(iolite::scope& s, iolite::task<> child);
-
-// body(children) may throw; the children are waited for nevertheless. What they refer to outlives
-// this: it is not the body's own.
-template <class Body>
-iolite::task<> with_children(Body body) {
-  iolite::scope children;
-  std::exception_ptr thrown;
-  try {
-    co_await body(children);
-  } catch (...) {
-    thrown = std::current_exception();
-    children.cancel();
-  }
-  co_await children.join();
-  if (thrown) std::rethrow_exception(thrown);
-}
 
 }  // namespace iolite_test

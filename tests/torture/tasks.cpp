@@ -31,7 +31,7 @@ task<> consume(channel<int>& from) {
 }
 task<> hop() {
   channel<int> c(1);
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     const closed_at_the_end whatever_happens{c};
     start(s, produce(c));
     start(s, consume(c));
@@ -42,7 +42,7 @@ void channel_hop(engine& on) { on.run(hop()); }
 
 task<> many_to_many() {
   channel<int> c(2);
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (int i = 0; i < 3; ++i) {
       start(s, [](channel<int>& to, int n) -> task<> {
         static_cast<void>(co_await to.send(n));
@@ -80,7 +80,7 @@ void channel_across_threads(engine& on) {
 task<> wait_bounded(event& e) { static_cast<void>(co_await (e.wait() | within{patience})); }
 task<> set_an_event() {
   event e;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     for (int i = 0; i < 3; ++i) start(s, wait_bounded(e));
     co_await sleep(1ms);
     e.set();
@@ -116,7 +116,7 @@ void cancelled_from_a_thread(engine& on) {
 
 task<> pause_for(clock::duration length) { co_await sleep(length); }
 task<> many_sleeps() {
-  return with_children([](scope& s) -> task<> {
+  return in_scope([](iolite::scope& s) -> task<> {
     for (int i = 0; i < 40; ++i) {
       if (!start(s, pause_for(std::chrono::microseconds(50 * i)))) break;
     }
@@ -126,7 +126,7 @@ task<> many_sleeps() {
 void many_timers(engine& on) { on.run(many_sleeps()); }
 
 task<> far_and_near() {
-  return with_children([](scope& s) -> task<> {
+  return in_scope([](iolite::scope& s) -> task<> {
     start(s, pause_for(std::chrono::hours(24 * 3650)));
     start(s, pause_for(clock::duration::max()));
     static_cast<void>(co_await sleep_until(clock::time_point::min()));
@@ -140,7 +140,7 @@ task<> throws(int n) {
   throw std::runtime_error("child " + std::to_string(n));
 }
 task<> let_it_throw() {
-  return with_children([](scope& s) -> task<> {
+  return in_scope([](iolite::scope& s) -> task<> {
     for (int i = 0; i < 3; ++i) start(s, throws(i));
     co_return;
   });
@@ -155,7 +155,7 @@ void exception_through_tasks(engine& on) { static_cast<void>(on.run(deep(20))); 
 
 task<> tree(int depth) {
   if (depth == 0) co_return;
-  co_await with_children([depth](scope& s) -> task<> {
+  co_await in_scope([depth](iolite::scope& s) -> task<> {
     for (int i = 0; i < 2; ++i) start(s, tree(depth - 1));
     co_return;
   });
@@ -164,13 +164,13 @@ void children_of_children(engine& on) { on.run(tree(2)); }
 
 task<> wait_for_ever_in_a_scope() {
   event never_set;
-  co_await with_children([&](scope& s) -> task<> {
+  co_await in_scope([&](iolite::scope& s) -> task<> {
     start(s, [](event& e) -> task<> { static_cast<void>(co_await e.wait()); }(never_set));
     co_return;
   });
 }
 task<> cancel_the_outer_scope() {
-  return with_children([](scope& s) -> task<> {
+  return in_scope([](iolite::scope& s) -> task<> {
     start(s, wait_for_ever_in_a_scope());
     co_await sleep(1ms);
     s.cancel();

@@ -120,7 +120,7 @@ class baseline {
 void start_helpers() {
   std::latch all_at_work(offload_threads_max);
   const auto on = new_engine("poll");
-  on->run(with_children([&](scope& s) -> task<> {
+  on->run(in_scope([&](iolite::scope& s) -> task<> {
     for (unsigned i = 0; i < offload_threads_max; ++i) {
       s.spawn([](std::latch& all) -> task<> {
         static_cast<void>(co_await offload([&all] { all.arrive_and_wait(); }));

@@ -1,4 +1,4 @@
-// The engines whose waits are explored: they wait for event descriptors only.
+// The engines whose waits are explored: they wait for descriptors of eventfds.hpp only.
 #pragma once
 #include "engines/wake.hpp"
 #include "eventfds.hpp"
@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <iolite/event.hpp>
-#include <iolite/scope.hpp>
+#include <iolite/nursery.hpp>
 #include <memory>
 
 namespace iolite {
