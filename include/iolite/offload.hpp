@@ -92,7 +92,7 @@ class offloaded final : public offload_operation {
   // What f gave, or an error when it was cancelled before it began; rethrows what f threw.
   result<value> await_resume() {
     const int r = take_back();
-    if (thrown_) std::rethrow_exception(thrown_);
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
     if (r < 0) return failure(r);
     if constexpr (std::is_void_v<value>) return {};
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the call has returned

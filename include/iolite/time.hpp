@@ -1,6 +1,6 @@
 // Waiting for a time, and bounding how long an operation may wait.
 //
-//   co_await iolite::sleep(20ms);
+//   co_await iolite::sleep(20ms);             // until `never`: until it is cancelled
 //   auto n = co_await (peer.recv(buffer) | iolite::within(5s));   // std::errc::timed_out
 //
 // Never early. Late by at most the engine's resolution and the wake-up: 65 microseconds, and 1 ms
@@ -9,6 +9,7 @@
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 namespace iolite {
@@ -27,7 +28,10 @@ class sleep_operation : public awaitable_operation {
 
  private:
   void set_deadline(const context& c) noexcept;
-  clock::duration length_ = clock::duration::zero();
+  using operation::deadline;  // no within(): a sleep is a limit itself
+  // Whichever comes first; the length is counted from each await.
+  clock::time_point until_ = never;
+  clock::duration length_ = clock::duration::max();
 };
 
 [[nodiscard]] inline sleep_operation sleep(clock::duration length) noexcept {
@@ -51,8 +55,9 @@ template <class Operation>
 concept has_deadline =
     std::is_same_v<decltype(std::remove_reference_t<Operation>::deadline), clock::time_point>;
 
-// Sets the deadline when the wait begins. It refers to the operation, so it is awaited where it is
-// made: kept in a variable it does not compile.
+// Sets the deadline when the wait begins, unless the operation has an earlier one, and takes it
+// back when it ends. It refers to the operation, so it is awaited where it is made: kept in a
+// variable it does not compile.
 template <class Operation>
 class bounded {
  public:
@@ -61,13 +66,18 @@ class bounded {
   struct awaiter {
     Operation& op;
     clock::duration limit;
+    clock::time_point before = never;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-      op.deadline = deadline_on(h.promise().ctx(), limit);
+    bool await_suspend(std::coroutine_handle<Promise> h) {
+      before = op.deadline;
+      op.deadline = std::min(before, deadline_on(h.promise().ctx(), limit));
       return op.await_suspend(h);
     }
-    decltype(auto) await_resume() { return op.await_resume(); }
+    decltype(auto) await_resume() {
+      op.deadline = before;
+      return op.await_resume();
+    }
   };
   [[nodiscard]] awaiter operator co_await() && noexcept { return {op_, limit_}; }
 

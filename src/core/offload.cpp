@@ -193,7 +193,8 @@ helper_pool& pool(kernel& os) {
 bool detail::offload_operation::hand_over(std::coroutine_handle<> h, const context& c) {
   if (c.on->traits().blocking) {
     c.on->take_cancel();
-    outcome = c.in && c.in->of.cancel_asked ? -ECANCELED : 0;
+    outcome = cancel_requested || (c.in && c.in->of.cancel_asked) ? -ECANCELED : 0;
+    cancel_requested = false;  // the request was for this time
     if (outcome == 0) call();
     return false;
   }

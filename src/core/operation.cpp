@@ -6,6 +6,7 @@
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace iolite {
@@ -95,9 +96,8 @@ clock::time_point detail::deadline_on(const context& c, clock::duration limit) n
   return deadline_after(c.on->now(), limit);
 }
 
-sleep_operation::sleep_operation(clock::time_point until) noexcept {
+sleep_operation::sleep_operation(clock::time_point until) noexcept : until_(until) {
   kind = op_kind::sleep;
-  deadline = until;
 }
 
 sleep_operation::sleep_operation(clock::duration length) noexcept : length_(length) {
@@ -105,7 +105,7 @@ sleep_operation::sleep_operation(clock::duration length) noexcept : length_(leng
 }
 
 void sleep_operation::set_deadline(const context& c) noexcept {
-  if (deadline == never) deadline = detail::deadline_on(c, length_);
+  deadline = std::min(until_, detail::deadline_on(c, length_));
 }
 
 result<void> sleep_operation::await_resume() noexcept {

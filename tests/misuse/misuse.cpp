@@ -30,6 +30,7 @@ static_assert(!std::is_move_constructible_v<iolite::scope>, "a scope stays where
 static_assert(!std::is_copy_constructible_v<event> && !std::is_move_constructible_v<event>);
 static_assert(!std::is_move_constructible_v<channel<int>>);
 static_assert(can_be_bounded<recv_operation, within>);
+static_assert(!can_be_bounded<sleep_operation, within>, "a sleep is a limit itself");
 static_assert(!can_be_bounded<task<>, within>);
 static_assert(!has_co_await<detail::bounded<recv_operation>>, "awaited where it is made only");
 static_assert(scoped<task<int> (*)(iolite::scope&)>);
