@@ -66,7 +66,7 @@ class engine {
   [[nodiscard]] int expose(int fd) noexcept { return do_expose(fd); }
   // Runs until no task is left. Coroutines resume only from here, so stacks stay flat.
   void run() noexcept;
-  // Runs `t` to its end; gives its value, or throws what it threw.
+  // Runs `t` to its end and gives its value, or throws what it threw.
   template <class T>
   T run(task<T> t);
   // Gives up on tasks that hang: run() returns; the engine and all they use are kept for ever.
@@ -93,7 +93,7 @@ class engine {
   // for engines whose operations hold their thread.
   void spin_before_sleeping(clock::duration length);
   // The scope that request_cancel() reaches: run(task) sets it.
-  void set_root(scope* s) noexcept { root_ = s; }
+  void set_root(scope* s) noexcept;
   // The scopes of its tasks, for reports: the front of a list through scope::next_scope().
   [[nodiscard]] const scope* first_scope() const noexcept { return scopes_; }
   // For a child task: null where tasks share this thread, else an engine for a thread of its own.
@@ -109,7 +109,7 @@ class engine {
   // The same, never at once: also from a signal handler, which may have interrupted the loop.
   void post_later(operation& op, int result) noexcept;
   void wake() noexcept;  // ends a wait of this engine early; coalesced
-  // Asks every operation of the root scope to end early, as scope::cancel() does.
+  // scope::cancel() of the root scope, soon; without one, of the next run(task)'s.
   void request_cancel() noexcept;
 
  protected:

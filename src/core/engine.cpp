@@ -388,6 +388,12 @@ void engine::request_cancel() noexcept {
   wake();
 }
 
+// A cancel is over with the run that it has ended.
+void engine::set_root(scope* s) noexcept {
+  if (!s && root_->cancelled()) cancel_asked_.store(false, std::memory_order_relaxed);
+  root_ = s;
+}
+
 void engine::apply_cancel() noexcept {
   if (root_ && !root_->cancelled()) root_->cancel();
 }

@@ -263,5 +263,17 @@ TEST_P(engine, cancel_of_a_hundred_children_ends_them_all) {
   }
 }
 
+TEST_P(engine, request_cancel_is_over_with_the_run_it_has_ended) {
+  on().request_cancel();  // latched: for the next run
+  outcome first, second;
+  run(sleeping(1h, first));
+  EXPECT_EQ(first.code, std::errc::operation_canceled);
+  run(sleeping(1ms, second));
+  EXPECT_FALSE(second.code) << "nobody has cancelled this one";
+  half_pair pair = unix_half(on());
+  pair.theirs.send_all("x");
+  EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "x");
+}
+
 }  // namespace
 }  // namespace iolite_test
