@@ -3,8 +3,8 @@
 #include "commands.hpp"
 #include "output.hpp"
 
+#include "iolite/nursery.hpp"
 #include "iolite/ready.hpp"
-#include "iolite/scope.hpp"
 #include "iolite/stream.hpp"
 
 #include <CLI/CLI.hpp>
@@ -57,12 +57,12 @@ task<int> converse(endpoint to) {
   auto connected = co_await stream::connect(to, std::chrono::seconds(10));
   if (!connected) co_return failed(connect_failure(to, connected.error()));
   stream peer = std::move(*connected);
-  scope sender;
-  sender.spawn(send_input(peer));
-  const int status = co_await print_answers(peer);
-  sender.cancel();
-  co_await sender.join();
-  co_return status;
+  co_return co_await in_scope([&](scope& sender) -> task<int> {
+    sender.spawn(send_input(peer));
+    const int status = co_await print_answers(peer);
+    sender.cancel();
+    co_return status;
+  });
 }
 
 int run_connect(const std::string& address) {

@@ -4,7 +4,7 @@
 #include "load_state.hpp"
 #include "output.hpp"
 
-#include "iolite/scope.hpp"
+#include "iolite/nursery.hpp"
 #include "iolite/stream.hpp"
 #include "iolite/time.hpp"
 
@@ -95,12 +95,12 @@ task<bool> receive_batch(load& l, stream& peer, position& p, std::size_t bytes) 
 task<bool> exchange(load& l, stream& peer, position& p, unsigned messages) {
   const std::size_t bytes = l.options.message_bytes * messages;
   if (bytes > one_way_bytes) {
-    scope sender;
-    sender.spawn(send_batch(l, peer, p.offset, bytes));
-    const bool good = co_await receive_batch(l, peer, p, bytes);
-    if (!good) sender.cancel();
-    co_await sender.join();
-    co_return good;
+    co_return co_await in_scope([&](scope& sender) -> task<bool> {
+      sender.spawn(send_batch(l, peer, p.offset, bytes));
+      const bool good = co_await receive_batch(l, peer, p, bytes);
+      if (!good) sender.cancel();
+      co_return good;
+    });
   }
   const auto sent = co_await peer.send_all(l.text.at(p.offset, bytes));
   if (!sent) {
@@ -249,12 +249,13 @@ void start_all(load& l, scope& clients, scope& timer) {
 }
 
 task<void> run_all(load& l) {
-  scope clients;
-  scope timer;
-  start_all(l, clients, timer);
-  co_await clients.join();
-  timer.cancel();
-  co_await timer.join();
+  co_await in_scope([&](scope& clients) -> task<void> {
+    co_await in_scope([&](scope& timer) -> task<void> {
+      start_all(l, clients, timer);
+      co_await clients.join();
+      timer.cancel();
+    });
+  });
   l.end_counting();
   l.count_unanswered();
 }

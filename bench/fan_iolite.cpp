@@ -15,21 +15,29 @@ class room {
  public:
   iolite::task<> member(iolite::stream peer) {
     iolite::outbox mail(waiting_max);
-    iolite::scope sending;
-    sending.spawn(send(mail, peer));
-    all_.push_back(&mail);
-    for (;;) {
-      const auto received = co_await peer.recv_lease();
-      if (!received || received->empty()) break;
-      publish(mail, iolite::message(received->bytes()));
-    }
-    std::erase(all_, &mail);
-    sending.cancel();
-    co_await sending.join();
+    const joined here(all_, mail);
+    co_await iolite::in_scope([&](iolite::scope& sending) -> iolite::task<> {
+      sending.spawn(send(mail, peer));
+      for (;;) {
+        const auto received = co_await peer.recv_lease();
+        if (!received || received->empty()) break;
+        publish(mail, iolite::message(received->bytes()));
+      }
+      sending.cancel();
+    });
   }
 
  private:
   static constexpr std::uint32_t waiting_max = 64;  // messages
+  using members = std::vector<iolite::outbox*>;
+  struct joined {  // until the member leaves, whatever happens
+    members& all;
+    iolite::outbox& mail;
+    joined(members& a, iolite::outbox& m) : all(a), mail(m) { all.push_back(&mail); }
+    joined(const joined&) = delete;
+    joined& operator=(const joined&) = delete;
+    ~joined() { std::erase(all, &mail); }
+  };
 
   // Who reads too slowly is dropped: its outbox is full, and ends.
   void publish(const iolite::outbox& from, const iolite::message& m) {
@@ -42,7 +50,7 @@ class room {
     static_cast<void>(peer.shutdown_write());
   }
 
-  std::vector<iolite::outbox*> all_;
+  members all_;
 };
 
 }  // namespace

@@ -53,9 +53,10 @@ void task_nested_await(State& state) { run(state, await_nested); }
 BENCHMARK(task_nested_await);
 
 task<> spawn_children(State& state) {
-  iolite::scope children;
-  for ([[maybe_unused]] auto _ : state) children.spawn(nothing());
-  co_await children.join();
+  co_await iolite::in_scope([&](iolite::scope& children) -> task<> {
+    for ([[maybe_unused]] auto _ : state) children.spawn(nothing());
+    co_return;
+  });
 }
 // What a server does for each connection before its handler's first line.
 void scope_spawn(State& state) { run(state, spawn_children); }
@@ -186,10 +187,10 @@ task<> ask(State& state, iolite::channel<int>& out, iolite::channel<int>& in) {
 task<> hop_here(State& state) {
   iolite::channel<int> there(1);
   iolite::channel<int> back(1);
-  iolite::scope children;
-  children.spawn(answer(there, back));
-  co_await ask(state, there, back);
-  co_await children.join();
+  co_await iolite::in_scope([&](iolite::scope& children) -> task<> {
+    children.spawn(answer(there, back));
+    co_await ask(state, there, back);
+  });
 }
 // There and back between two tasks of one loop: two hops.
 void channel_round_trip(State& state) { run(state, hop_here); }

@@ -29,12 +29,12 @@ class chat_story final : public story {
     for (const message& line : said_) mine->try_send(line);
     boxes_.push_back(mine);
     frames f(member);
-    scope telling;
-    telling.spawn(tell(*mine, member));
-    co_await listen_to(f);
-    std::erase(boxes_, mine);
-    mine->close();
-    co_await telling.join();
+    co_await in_scope([&](scope& telling) -> task<> {
+      telling.spawn(tell(*mine, member));
+      co_await listen_to(f);
+      std::erase(boxes_, mine);
+      mine->close();
+    });
   }
 
   static task<> talk(frames& to, std::size_t member, std::uint64_t seed) {
@@ -50,14 +50,14 @@ class chat_story final : public story {
     co_await iolite::sleep(std::chrono::milliseconds(chance(seed).below(50)));
     auto s = co_await connect_at_last(parse(room));
     frames f(s);
-    scope talking;
-    talking.spawn(talk(f, member, seed));
-    for (std::size_t i = 0; i < in_all; ++i) {
-      const auto line = co_await f.receive();
-      simulate::check(line.has_value(), "a line");
-      heard_[member].emplace_back(text_of(*line));
-    }
-    co_await talking.join();
+    co_await in_scope([&](scope& talking) -> task<> {
+      talking.spawn(talk(f, member, seed));
+      for (std::size_t i = 0; i < in_all; ++i) {
+        const auto line = co_await f.receive();
+        simulate::check(line.has_value(), "a line");
+        heard_[member].emplace_back(text_of(*line));
+      }
+    });
   }
 
   void build(simulate::world& w, const std::string& model, std::uint64_t seed) override {

@@ -20,11 +20,11 @@ task<> send_in_pieces(stream& to, std::string_view all) {
 // False: the network has cut the connection.
 task<bool> talk_once(endpoint server, std::string all) {
   auto peer = co_await connect_at_last(server);
-  scope sender;
-  sender.spawn(send_in_pieces(peer, all));
   std::error_code why;
-  const std::string got = co_await receive_until_end(peer, why);
-  co_await sender.join();
+  const std::string got = co_await in_scope([&](scope& sender) -> task<std::string> {
+    sender.spawn(send_in_pieces(peer, all));
+    co_return co_await receive_until_end(peer, why);
+  });
   simulate::check(all.starts_with(got), "other bytes have come back");
   simulate::check(!why || why == std::errc::connection_reset, why.message());
   co_return got == all;

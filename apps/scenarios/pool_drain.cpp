@@ -42,13 +42,14 @@ class pool_drain_story final : public story {
     const context c = co_await here{};
     auto l = listener::open(*c.on, parse(at));
     simulate::check(l.has_value(), "listening");
-    scope accepting, connections;
-    accepting.spawn(accept_all(*l, connections));
-    static_cast<void>(co_await draining_.wait());
-    accepting.cancel();
-    co_await accepting.join();
-    l->close();
-    co_await connections.join();
+    co_await in_scope([&](scope& connections) -> task<> {
+      co_await in_scope([&](scope& accepting) -> task<> {
+        accepting.spawn(accept_all(*l, connections));
+        static_cast<void>(co_await draining_.wait());
+        accepting.cancel();
+      });
+      l->close();
+    });
   }
 
   task<> drain_after(clock::duration length) {
@@ -86,9 +87,10 @@ class pool_drain_story final : public story {
   }
   static task<> client(std::string first, std::string second) {
     unsigned next = 0;
-    scope workers;
-    for (unsigned i = 0; i < pool; ++i) workers.spawn(work(parse(first), parse(second), next));
-    co_await workers.join();
+    co_await in_scope([&](scope& workers) -> task<> {
+      for (unsigned i = 0; i < pool; ++i) workers.spawn(work(parse(first), parse(second), next));
+      co_return;
+    });
   }
 
   void build(simulate::world& w, const std::string& model, std::uint64_t seed) override {

@@ -34,10 +34,10 @@ task<> copy(stream& from, stream& to) {
 
 task<> relay(stream client, endpoint upstream) {
   auto server = co_await connect_at_last(upstream);
-  scope both;
-  both.spawn(copy(client, server));
-  both.spawn(copy(server, client));
-  co_await both.join();
+  co_await in_scope([&](scope& both) -> task<> {
+    both.spawn(copy(client, server));
+    co_await copy(server, client);
+  });
 }
 
 task<> send_whole(stream& to, std::string_view all) {
@@ -49,11 +49,11 @@ task<> send_whole(stream& to, std::string_view all) {
 task<> talk(std::string proxy, std::size_t bytes, unsigned seed) {
   auto peer = co_await connect_at_last(parse(proxy));
   const std::string all = pattern(bytes, seed);
-  scope sender;
-  sender.spawn(send_whole(peer, all));
   std::error_code why;
-  const std::string got = co_await receive_until_end(peer, why);
-  co_await sender.join();
+  const std::string got = co_await in_scope([&](scope& sender) -> task<std::string> {
+    sender.spawn(send_whole(peer, all));
+    co_return co_await receive_until_end(peer, why);
+  });
   simulate::check(!why, why.message());
   simulate::check(got == capitals(all) + "\nthat was all", "another answer");
 }

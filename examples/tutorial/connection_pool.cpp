@@ -74,9 +74,10 @@ iolite::task<> ask_all(connection_pool& pool, std::string name, int requests) {
 }
 
 iolite::task<> run(connection_pool& pool, int tasks, int requests) {
-  iolite::scope all;
-  for (int i = 1; i <= tasks; ++i) all.spawn(ask_all(pool, fmt::format("task {}", i), requests));
-  co_await all.join();  // rethrows what the first of them threw
+  co_await iolite::in_scope([&](iolite::scope& all) -> iolite::task<> {
+    for (int i = 1; i <= tasks; ++i) all.spawn(ask_all(pool, fmt::format("task {}", i), requests));
+    co_return;
+  });  // rethrows what the first of them threw
 }
 
 }  // namespace

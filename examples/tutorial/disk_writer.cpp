@@ -50,11 +50,9 @@ iolite::task<bool> to_disk(iolite::file& f, std::uint64_t at, std::span<const st
   co_return ok;
 }
 
-iolite::task<> upload(iolite::stream& peer) {
+// How many bytes have come.
+iolite::task<std::uint64_t> receive_file(iolite::stream& peer) {
   auto f = co_await iolite::file::open(path, iolite::file_mode::create);
-  iolite::clock::duration longest{};
-  iolite::scope watch;
-  watch.spawn(watch_stalls(longest));
   std::vector<std::byte> piece(1 << 20);
   std::uint64_t written = 0;
   for (bool good = f.has_value(); good;) {
@@ -64,8 +62,18 @@ iolite::task<> upload(iolite::stream& peer) {
     if (good) written += *n;
     else tutorial::say("cannot write to " + path);
   }
-  watch.cancel();
-  co_await watch.join();
+  co_return written;
+}
+
+iolite::task<> upload(iolite::stream& peer) {
+  iolite::clock::duration longest{};
+  const auto written =
+      co_await iolite::in_scope([&](iolite::scope& watch) -> iolite::task<std::uint64_t> {
+        watch.spawn(watch_stalls(longest));
+        const auto bytes = co_await receive_file(peer);
+        watch.cancel();
+        co_return bytes;
+      });
   const auto ms = std::chrono::duration<double, std::milli>(longest).count();
   tutorial::say(fmt::format("{} bytes on the disk; longest stall {:.1f} ms; {} answers to others "
                             "while the disk was busy",

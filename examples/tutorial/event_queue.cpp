@@ -67,17 +67,21 @@ iolite::task<> accept_clients(iolite::listener from, const state& now, iolite::s
   while (auto peer = co_await from.accept()) network.spawn(answer(std::move(*peer), now));
 }
 
-iolite::task<> run_loop(iolite::listener listener, iolite::channel<ui_event>& queue) {
-  state now;
-  iolite::scope network;
-  network.spawn(accept_clients(std::move(listener), now, network));
+iolite::task<> handle_all(iolite::channel<ui_event>& queue, state& now) {
   while (const auto event = co_await queue.receive()) {  // until it is closed
     const auto done = std::visit([&](auto what) { return handle(what, now); }, event->what);
     tutorial::say(fmt::format("event {}: {}, from thread {}, handled in thread {}", event->number,
                               done, event->thread, ::gettid()));
   }
-  network.cancel();
-  co_await network.join();
+}
+
+iolite::task<> run_loop(iolite::listener listener, iolite::channel<ui_event>& queue) {
+  state now;
+  co_await iolite::in_scope([&](iolite::scope& network) -> iolite::task<> {
+    network.spawn(accept_clients(std::move(listener), now, network));
+    co_await handle_all(queue, now);
+    network.cancel();
+  });
 }
 
 }  // namespace

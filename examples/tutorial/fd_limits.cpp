@@ -40,24 +40,28 @@ iolite::task<> receive_all(iolite::stream& from, int messages) {
   }
 }
 
+iolite::task<> send_and_receive(iolite::stream& a, iolite::stream& b) {
+  const std::array byte{std::byte{1}};
+  co_await iolite::in_scope([&](iolite::scope& one) -> iolite::task<> {
+    one.spawn(receive_all(b, 1));  // it waits: nothing has been sent
+    static_cast<void>(co_await a.send_all(byte));
+  });
+}
+
 // Nanoseconds of processor time for one message, with all of `silent` being waited for.
 iolite::task<double> cost_of_one(const std::vector<int>& silent, iolite::stream a, iolite::stream b,
                                  int messages) {
-  iolite::scope waiting;
-  for (const int fd : silent) waiting.spawn(stay_silent(fd));
-  const std::array byte{std::byte{1}};
-  double begin = 0;
-  for (int i = -messages / 10; i < messages; ++i) {  // the first ones only warm up
-    if (i == 0) begin = cpu_nanoseconds();
-    iolite::scope one;
-    one.spawn(receive_all(b, 1));  // it waits: nothing has been sent
-    static_cast<void>(co_await a.send_all(byte));
-    co_await one.join();
-  }
-  const double spent = cpu_nanoseconds() - begin;
-  waiting.cancel();
-  co_await waiting.join();
-  co_return spent / messages;
+  co_return co_await iolite::in_scope([&](iolite::scope& waiting) -> iolite::task<double> {
+    for (const int fd : silent) waiting.spawn(stay_silent(fd));
+    double begin = 0;
+    for (int i = -messages / 10; i < messages; ++i) {  // the first ones only warm up
+      if (i == 0) begin = cpu_nanoseconds();
+      co_await send_and_receive(a, b);
+    }
+    const double spent = cpu_nanoseconds() - begin;
+    waiting.cancel();
+    co_return spent / messages;
+  });
 }
 
 std::optional<double> measure(const std::string& model, std::size_t count, int messages) {

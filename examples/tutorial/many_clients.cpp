@@ -63,10 +63,11 @@ iolite::task<> talk(int number, const plan& todo, record& mine) {
 }
 
 iolite::task<> talk_all(const plan& todo, std::vector<record>& records) {
-  iolite::scope clients;
-  int number = 0;
-  for (record& one : records) clients.spawn(talk(++number, todo, one));
-  co_await clients.join();
+  co_await iolite::in_scope([&](iolite::scope& clients) -> iolite::task<> {
+    int number = 0;
+    for (record& one : records) clients.spawn(talk(++number, todo, one));
+    co_return;
+  });
 }
 
 }  // namespace

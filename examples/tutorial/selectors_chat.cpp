@@ -65,6 +65,12 @@ iolite::task<> hear(person& who, tutorial::line_reader& from, room& all) {
   all.say(who, fmt::format("* {} has left\n", who.name), true);
 }
 
+iolite::task<> show(iolite::stream& peer, person& who, room& all) {
+  for (std::string text; !(text = co_await all.next(who)).empty(); who.shown.set()) {
+    if (!co_await (peer.send_all(text) | iolite::within(std::chrono::seconds(30)))) co_return;
+  }
+}
+
 iolite::task<> attend(iolite::stream peer, room& all) {
   static_cast<void>(peer.set_buffers(16384, 131072));  // the kernel queues for him as well
   tutorial::line_reader from(peer);
@@ -75,14 +81,12 @@ iolite::task<> attend(iolite::stream peer, room& all) {
     if (!name) co_return;
     who.name = name->substr(0, 20);
   }
-  iolite::scope hearing;
-  hearing.spawn(hear(who, from, all));
-  for (std::string text; !(text = co_await all.next(who)).empty(); who.shown.set()) {
-    if (!co_await (peer.send_all(text) | iolite::within(std::chrono::seconds(30)))) break;
-  }
-  all.say(who, fmt::format("* {} is gone\n", who.name), true);
-  hearing.cancel();
-  co_await hearing.join();
+  co_await iolite::in_scope([&](iolite::scope& hearing) -> iolite::task<> {
+    hearing.spawn(hear(who, from, all));
+    co_await show(peer, who, all);
+    all.say(who, fmt::format("* {} is gone\n", who.name), true);
+    hearing.cancel();
+  });
   co_await peer.finish(std::chrono::seconds(1));  // so that he gets what he was sent last
 }
 

@@ -36,9 +36,10 @@ iolite::task<> in_turn(records& all, iolite::clock::duration length) {
 
 // On a blocking engine each child of a scope is a thread; on an event loop it is not.
 iolite::task<> side_by_side(records& all, iolite::clock::duration length) {
-  iolite::scope tasks;
-  for (record& one : all) tasks.spawn(wait(one, length));
-  co_await tasks.join();
+  co_await iolite::in_scope([&](iolite::scope& tasks) -> iolite::task<> {
+    for (record& one : all) tasks.spawn(wait(one, length));
+    co_return;
+  });
 }
 
 void show(std::string_view name, const records& all, iolite::clock::duration length) {
