@@ -1,5 +1,5 @@
-// A scope owns the tasks it starts: none outlives it (structured concurrency). in_scope() makes
-// one: see nursery.hpp.
+// A scope owns the tasks it starts: none outlives it (structured concurrency). Only in_scope()
+// makes one: see nursery.hpp.
 //
 // On event-loop engines the children take turns on this thread. On a blocking engine, where a task
 // that waits holds its thread, each child gets a thread and an engine of its own: children that
@@ -25,6 +25,7 @@ class scope;
 
 namespace detail {
 
+class bare_scope;
 class nursery;
 
 template <class F>
@@ -49,15 +50,8 @@ struct child_keeper {
 
 class scope : private event_source, private detail::scope_state {
  public:
-  // On the engine that runs on this thread.
-  scope();
-  // `keeper`: of all its children, which start() gets then, and spawn() does not.
-  explicit scope(engine& e, child_keeper* keeper = nullptr) noexcept;
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
-  // Stops the program if children are left: co_await join() first. Only an exception on its way may
-  // leave children that are threads: they are cancelled and waited for.
-  ~scope();
 
   // Starts `t` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
   // std::system_error where it needs a thread and there is none to be had; the child is gone then,
@@ -88,6 +82,14 @@ class scope : private event_source, private detail::scope_state {
   [[nodiscard]] const child_task* first_child() const noexcept { return children_; }
   // The next one on the same engine: see engine::first_scope().
   [[nodiscard]] const scope* next_scope() const noexcept { return next_; }
+
+ protected:
+  // On the engine that runs on this thread.
+  scope();
+  // `keeper`: of all its children, which start() gets then, and spawn() does not.
+  explicit scope(engine& e, child_keeper* keeper = nullptr) noexcept;
+  // Stops the program if children are left.
+  ~scope();
 
  private:
   friend class engine;
@@ -129,11 +131,20 @@ class scope : private event_source, private detail::scope_state {
   child_thread* last_ended_ = nullptr;  // to be joined: by the next one that ends, or by join()
 };
 
+// For the library itself. Whoever makes one joins it on every path, also when something throws:
+// that is what in_scope() is for. Only children that are threads may be left by an exception: they
+// are cancelled and waited for.
+class detail::bare_scope final : public scope {
+ public:
+  bare_scope() = default;
+  explicit bare_scope(engine& e, child_keeper* keeper = nullptr) noexcept : scope(e, keeper) {}
+};
+
 inline child_task::child_task(scope& s) noexcept : of(s) {}
 
 template <class T>
 T engine::run(task<T> t) {
-  scope root(*this);
+  detail::bare_scope root(*this);
   struct rooted {
     engine& on;
     ~rooted() { on.set_root(nullptr); }

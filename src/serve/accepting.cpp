@@ -21,7 +21,7 @@ bool server::connections_block() const {
 // On a loop of its own, for connections that run elsewhere. The listeners are closed then.
 task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                         bool blocking_sockets) {
-  scope acceptors;
+  detail::bare_scope acceptors;
   std::exception_ptr failed;
   try {
     for (listener& l : listeners) {

@@ -148,7 +148,7 @@ class loop_connections final : private child_keeper, private detail::stream_home
   connection_table& table_;
   std::atomic<int>& live_;
   const failure failed_;
-  scope handlers_;
+  detail::bare_scope handlers_;
 };
 
 }  // namespace iolite

@@ -114,7 +114,7 @@ server::outcome server::serve_prefork() {
 }
 
 task<void> server::worker_processes::supervise() {
-  scope workers;
+  detail::bare_scope workers;
   std::exception_ptr failed;
   try {
     for (std::size_t i = 0; i < listeners.of_worker.size(); ++i) workers.spawn(keep(i));
@@ -128,7 +128,7 @@ task<void> server::worker_processes::supervise() {
   of_.stop_workers_.set();
   children_.tell(SIGTERM);
   listeners.shut_down();
-  scope timer;
+  detail::bare_scope timer;
   try {
     timer.spawn(kill_late());
   } catch (const std::bad_alloc&) {  // no memory to wait
@@ -237,7 +237,7 @@ struct substitute {
   std::size_t worker;
   int& fd;
   listener from;
-  scope acceptor;
+  detail::bare_scope acceptor;
 
   substitute(engine& on, std::size_t of, int& number)
       : worker(of), fd(number), from(listener::adopt(on, number)) {}

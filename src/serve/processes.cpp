@@ -40,7 +40,7 @@ server::outcome server::serve_process() {
 }
 
 task<void> server::connection_processes::run(std::vector<listener> listeners) {
-  scope ends;
+  detail::bare_scope ends;
   std::vector<int> numbers;
   numbers.reserve(listeners.size());
   for (const listener& l : listeners) numbers.push_back(l.native_handle());

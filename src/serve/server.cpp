@@ -209,7 +209,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
                         std::size_t mine) {
   const context c = co_await here{};
   const bool one_at_a_time = c.on->traits().blocking;
-  scope acceptors;
+  detail::bare_scope acceptors;
   pool_shares::seat alone;
   pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
   loop_connections connections(*c.on, connections_, seat.live,
@@ -235,7 +235,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   }
   stopping_ = true;
   remove_socket_files();
-  scope timer;
+  detail::bare_scope timer;
   try {
     timer.spawn(cut_after_timeout(acceptors, connections));
   } catch (const std::bad_alloc&) {  // no memory to wait

@@ -2,6 +2,7 @@
 #pragma once
 #include "iolite/iolite.hpp"
 #include "iolite/simulate.hpp"
+#include "support/streams.hpp"
 
 #include <string>
 

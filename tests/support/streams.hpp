@@ -8,6 +8,9 @@
 
 namespace iolite_test {
 
+// Tests of scopes make them without in_scope(), and join them themselves.
+using scope = iolite::detail::bare_scope;
+
 // Takes over a connected socket, in the mode the engine's traits ask for.
 [[nodiscard]] iolite::stream adopt(iolite::engine& on, int fd, bool tcp = false);
 [[nodiscard]] iolite::stream adopt(iolite::engine& on, raw_socket socket, bool tcp = false);

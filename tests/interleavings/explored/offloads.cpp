@@ -74,7 +74,7 @@ TEST_P(Offloads, ACancelMeetsACallThatCanBeLeft) {
 }
 
 task<void> call_in_parallel(int& a, int& b) {
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   const auto one = [](int& n) -> task<void> {
     static_cast<void>(co_await iolite::offload([&n] { ++n; }));
   };

@@ -20,7 +20,7 @@ task<void> wait(iolite::event& e, int& seen) {
 
 task<void> parent(int& seen) {
   iolite::event e;
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   children.spawn(wait(e, seen));
   children.spawn(set(e));
   co_await children.join();
@@ -40,7 +40,7 @@ task<void> fail() {
   co_return;
 }
 task<bool> parent_of_failing() {
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   children.spawn(fail());
   try {
     co_await children.join();
@@ -58,7 +58,7 @@ TEST(Scopes, WhatAChildThrowsComesOutOfJoin) {
 }
 
 task<void> wait_in_child(iolite::event& e, int& seen) {
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   children.spawn(wait(e, seen));
   co_await children.join();
 }
@@ -79,7 +79,7 @@ TEST(Scopes, ACancelReachesAChild) {
 
 task<void> cancel_child(int& seen) {
   iolite::event never_set;
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   children.spawn(wait(never_set, seen));
   children.cancel();
   co_await children.join();

@@ -28,7 +28,7 @@ TEST_P(Wakes, AnEventSetByAnotherThreadIsSeen) {
 }
 
 task<void> wait_for_both(iolite::event& a, iolite::event& b) {
-  iolite::scope children;
+  iolite::detail::bare_scope children;
   const auto one = [](iolite::event& e) -> task<void> { static_cast<void>(co_await e.wait()); };
   children.spawn(one(a));
   children.spawn(one(b));
