@@ -18,7 +18,7 @@ namespace iolite {
 struct server::loop_run {
   std::shared_ptr<server> of;
   std::unique_ptr<engine> on;
-  scope root{*on};
+  detail::bare_scope root{*on};
   std::exception_ptr thrown;
   loop_run* next = nullptr;
 
