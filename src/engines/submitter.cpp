@@ -25,8 +25,13 @@ void submitter::ask_to_end(std::uint64_t tag) noexcept {
   submissions::fill_cancel(take(ring_tag::ignored), tag);
 }
 
+// The kernel may take fewer than there are: for want of memory, or of room for completions (EAGAIN,
+// EBUSY).
 void submitter::submit() noexcept {
-  if (ring_.unsubmitted() > 0) enter(0, nullptr);
+  while (ring_.unsubmitted() > 0) {
+    enter(0, nullptr);
+    if (ring_.unsubmitted() > 0) set_aside();
+  }
 }
 
 void submitter::enter(unsigned complete, const timespec* timeout) noexcept {

@@ -34,7 +34,7 @@ class submitter {
   [[nodiscard]] io_uring_sqe& take(std::uint64_t tag) noexcept;
   // A request that the one with `tag` ends early.
   void ask_to_end(std::uint64_t tag) noexcept;
-  // Hands over what is there, if anything, and waits for nothing.
+  // Hands over all that is there and waits for nothing. What has completed may be set aside.
   void submit() noexcept;
   // Hands over, and waits as ring::enter() does.
   void enter(unsigned complete, const timespec* timeout) noexcept;

@@ -23,7 +23,8 @@ struct fault {
   std::uint64_t times = 1;  // how many in a row; `for_ever` for all that follow
   int error = 0;  // fail with this errno, the call is not made
   std::size_t shorten_to =
-      0;  // > 0: a transfer (recv, sendto, sendmsg, read, aio_*) moves at most so many bytes
+      0;  // > 0: a transfer (recv, sendto, sendmsg, read, aio_*) moves at most so many bytes, and
+      // io_uring_enter takes at most so many submissions
   clock::duration delay = clock::duration::zero();  // sleep first, then make the call
   static constexpr std::uint64_t for_ever = ~std::uint64_t{0};
 };

@@ -28,6 +28,7 @@ simulated::fault_rates rates_of(const faults& f) {
   set(fault_kind::short_file, f.short_file);
   set(fault_kind::disk_error, f.disk_error);
   set(fault_kind::no_memory, f.no_memory);
+  set(fault_kind::short_submission, f.no_memory);
   set(fault_kind::signal_overflow, f.signal_overflow);
   set(fault_kind::loss, f.loss);
   set(fault_kind::duplicate, f.duplicate);

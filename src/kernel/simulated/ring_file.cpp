@@ -131,6 +131,10 @@ int ring_file::submit(unsigned most) {
     post();
     if (!done_.empty()) return -EBUSY;
   }
+  if (most > 0 && wrong(fault_kind::short_submission)) {  // no memory for all of them
+    most = static_cast<unsigned>(world().draws.extent().below(most));
+    if (most == 0) return -EAGAIN;
+  }
   int taken = 0;
   bool good = true;
   chain linked;

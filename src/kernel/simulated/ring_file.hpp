@@ -32,7 +32,7 @@ class ring_file final : public file {
 
   // --- the parts of io_uring_enter(2) ---
   [[nodiscard]] bool is_enabled() const noexcept { return enabled_; }
-  // How many were taken, or -EBUSY: completions wait for room in their queue.
+  // How many were taken; -EBUSY: completions wait for room in their queue; -EAGAIN: no memory.
   int submit(unsigned most);
   // Does what can be done, and puts completions into their queue.
   void progress();
