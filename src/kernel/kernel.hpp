@@ -247,6 +247,9 @@ class kernel {
   long mmap(std::size_t n, int protection, int flags, int fd, long offset) noexcept {
     return word(call::mmap, n, protection, flags, fd, offset);
   }
+  int madvise(void* p, std::size_t n, int advice) noexcept {
+    return to_int(call::madvise, p, n, advice);
+  }
   int munmap(void* p, std::size_t n) noexcept { return to_int(call::munmap, p, n); }
 
   // --- threads: see thread.hpp. The number of a new one, to be given back once, or -errno ---

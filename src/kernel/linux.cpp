@@ -196,6 +196,13 @@ long name_call(call c, const call_args& a) noexcept {
   }
 }
 
+long memory_call(call c, const call_args& a) noexcept {
+  if (c == call::munmap) return ::munmap(a.as<void*>(0), a.as<std::size_t>(1));
+  if (c == call::madvise) return ::madvise(a.as<void*>(0), a.as<std::size_t>(1), a.as<int>(2));
+  return reinterpret_cast<long>(
+      ::mmap(nullptr, a.as<std::size_t>(0), a.as<int>(1), a.as<int>(2), a.as<int>(3), a.word[4]));
+}
+
 class linux_kernel final : public kernel {
  public:
   clock::time_point now() noexcept override {
@@ -215,8 +222,6 @@ class linux_kernel final : public kernel {
  private:
   static long perform(call c, const call_args& a) noexcept;
 };
-
-long address(void* p) noexcept { return reinterpret_cast<long>(p); }
 
 #define I(n) a.as<int>(n)
 #define U(n) a.as<unsigned>(n)
@@ -285,8 +290,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::aio_fsync: return ::aio_fsync(I(0), P(aiocb, 1));
     case call::io_uring_setup: case call::io_uring_enter: case call::io_uring_register:
       return ring_call(c, a);
-    case call::mmap: return address(::mmap(nullptr, N(0), I(1), I(2), I(3), a.word[4]));
-    case call::munmap: return ::munmap(P(void, 0), N(1));
+    case call::mmap: case call::munmap: case call::madvise: return memory_call(c, a);
     case call::clone: case call::join: case call::detach: return thread_call(c, a);
     case call::fork: return ::fork();
     case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));

@@ -149,6 +149,12 @@ long process::perform(call c, const call_args& a) {
   case call::flock:
   case call::sendfile:
   case call::splice: return file_call(c, a);
+  case call::aio_read:
+  case call::aio_write:
+  case call::aio_fsync:
+  case call::aio_suspend:
+  case call::aio_error:
+  case call::aio_return: return aio_call(c, a);
   default: return descriptor_call(c, a);
   }
 }
@@ -255,6 +261,7 @@ long process::descriptor_call(call c, const call_args& a) {
                            a.as<const timespec*>(2));
   case call::mmap: return map(a);
   case call::munmap: return unmap(a);
+  case call::madvise: return kernel::real().invoke(c, a);
   default: return -ENOSYS;
   }
 }

@@ -112,6 +112,21 @@ class process final : public kernel {
   long splice(const call_args& a);
   long write_whole(const std::shared_ptr<file>& to, std::span<const std::byte> bytes, bool waits);
 
+  // --- aio_calls.cpp ---
+  struct aio_request {
+    const aiocb* control;
+    call what;
+    clock::time_point earliest;  // a helper takes its time
+    int error = EINPROGRESS;  // as aio_error(3) says
+    long result = 0;
+  };
+  long aio_call(call c, const call_args& a);
+  long start_request(call what, const aiocb* control);
+  void make_requests();
+  static long make(const aio_request& r, file& on);
+  [[nodiscard]] aio_request* find_request(const aiocb* control) noexcept;
+  long await_requests(std::span<const aiocb* const> list, const timespec* t);
+
   // --- waits.cpp ---
   long poll(pollfd* fds, std::size_t n, int ms);
   long select(const call_args& a);
@@ -140,6 +155,7 @@ class process final : public kernel {
   // Memory of rings, by its address: it outlives their descriptors.
   std::vector<std::shared_ptr<std::byte[]>> mapped_;
   std::vector<std::unique_ptr<thread>> threads_;  // but for the first
+  std::vector<aio_request> requests_;  // whose results nobody has asked for
   listener* told_ = nullptr;
   yielding yields_;  // the first thread
 };
