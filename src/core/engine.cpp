@@ -185,7 +185,8 @@ bool engine::over(operation& op, int result) noexcept {
              !op.cancel_requested) {
     return false;
   } else {
-    op.outcome = result;
+    // Cancelled, else it would wait for a buffer: see starves().
+    op.outcome = op.picks_buffer && result == -ENOBUFS ? -ECANCELED : result;
   }
   if (op.outcome == -ECANCELED && op.timed_out) op.outcome = -ETIMEDOUT;
   return true;

@@ -98,7 +98,7 @@ class io_uring_engine final : public engine, private submitter::owner {
   // A place to set aside each completion that may come: two for an operation, which may be
   // cancelled, and one for the wake-up. False: no memory.
   bool make_room() noexcept {
-    const std::size_t needed = 2 * (in_flight_ + 1) + 1;
+    const std::size_t needed = held_.size() + 2 * (in_flight_ + 1) + 1;
     if (held_.capacity() >= needed) return true;
     try {
       held_.reserve(2 * needed);
@@ -180,19 +180,27 @@ class io_uring_engine final : public engine, private submitter::owner {
   }
 
   void reap() noexcept {
-    for (std::size_t i = 0; i < held_.size(); ++i) {
-      const io_uring_cqe cqe = held_[i];
-      if (i + 4 < held_.size()) expect(held_[i + 4]);
-      dispatch(cqe);
-    }
-    held_.clear();
-    while (const io_uring_cqe* front = ring_.front()) {
+    for (;;) {
+      dispatch_held();
+      const io_uring_cqe* const front = ring_.front();
+      if (!front) break;
       const io_uring_cqe cqe = *front;
       ring_.pop();  // before its operation may submit: there must be room for what that brings
       dispatch(cqe);
     }
     while (operation* op = accepts_.next()) start_again(*op);
     while (operation* op = arriving_.next()) start_again(*op);
+  }
+
+  // Those that were set aside are older than all in the ring: which bytes of a lent buffer each is
+  // about, only their order tells. Handling one may set aside more.
+  void dispatch_held() noexcept {
+    for (std::size_t i = 0; i < held_.size(); ++i) {
+      const io_uring_cqe cqe = held_[i];
+      if (i + 4 < held_.size()) expect(held_[i + 4]);
+      dispatch(cqe);
+    }
+    held_.clear();
   }
 
   void start_again(operation& op) noexcept {
