@@ -8,9 +8,11 @@
 // why read(2) stops a loop. So io_uring and posix_aio read and write files themselves, every other
 // engine gives the call to a helper thread (see offload.hpp), and a blocking engine makes it.
 //
-// Every read and write names its place, so several may be pending at once. A pending one can be
-// cancelled before it began; after that it ends by itself, and its buffer must live as long: on a
-// disk that hangs, so does the task. open() alone can be given up at any time, as it lends nothing.
+// Every read and write names its place, so several may be pending at once. One that reaches beyond
+// offset_max is EINVAL; on what has no places, such as a pipe or a terminal, all are ESPIPE:
+// pread(2), lseek(2). A pending one can be cancelled before it began; after that it ends by itself,
+// and its buffer must live as long: on a disk that hangs, so does the task. open() alone can be
+// given up at any time, as it lends nothing.
 #pragma once
 #include "iolite/offload.hpp"
 #include "iolite/result.hpp"
@@ -28,6 +30,9 @@
 namespace iolite {
 
 class file;
+
+// The largest offset of a file: off_t is signed.
+inline constexpr std::uint64_t offset_max = std::numeric_limits<std::int64_t>::max();
 
 enum class file_mode : std::uint8_t {
   read,
@@ -54,6 +59,7 @@ class file_operation : public offload_operation {
 
  private:
   void describe(operation& op) const noexcept;
+  [[nodiscard]] int refusal() const noexcept;
 
   const file& file_;
   const op_kind what_;
@@ -61,6 +67,7 @@ class file_operation : public offload_operation {
   const std::uint64_t at_;
   engine* engine_ = nullptr;
   bool native_ = false;
+  int refused_ = 0;  // before anything began
   int ended_with_ = 0;  // a helper's
   std::size_t got_ = 0;
 };
@@ -85,12 +92,14 @@ class file_sync : public detail::file_operation {
 class file {
  public:
   file() noexcept = default;
-  file(file&& other) noexcept : engine_(other.engine_), fd_(other.release()) {}
+  file(file&& other) noexcept
+      : engine_(other.engine_), fd_(other.release()), has_places_(other.has_places_) {}
   file& operator=(file&& other) noexcept {
     if (this != &other) {
       close();
       engine_ = other.engine_;
       fd_ = other.release();
+      has_places_ = other.has_places_;
     }
     return *this;
   }
@@ -100,7 +109,7 @@ class file {
   // Cancelled, it ends at once, but on a blocking engine; what is opened after that is closed.
   [[nodiscard]] static task<result<file>> open(std::string path, file_mode mode,
                                                unsigned permissions = 0644);
-  // Takes over an open descriptor.
+  // Takes over an open descriptor. One call asks whether it has places.
   [[nodiscard]] static file adopt(engine& on, int fd) noexcept;
 
   // Fills `into`; fewer bytes only at the end of the file, 0 beyond it. pread(2).
@@ -124,12 +133,14 @@ class file {
   // The descriptor, now the caller's to close; nothing may be pending.
   [[nodiscard]] int release() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] bool has_places() const noexcept { return has_places_; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
 
  private:
   friend class detail::file_operation;
   engine* engine_ = nullptr;
   int fd_ = -1;
+  bool has_places_ = true;
   mutable std::atomic<int> pending_ = 0;  // on a blocking engine, of several threads
 };
 
@@ -144,7 +155,8 @@ enum class transfer : std::uint8_t {
 inline constexpr std::uint64_t whole_file = std::numeric_limits<std::uint64_t>::max();
 
 // Sends `length` bytes of `from`, beginning at `at`; gives how many, fewer only where the file ends
-// first. On an error some may have been sent. The receiving side of `to` stays usable meanwhile.
+// first. On an error some may have been sent. `at` beyond offset_max is EINVAL, a file without
+// places ESPIPE. The receiving side of `to` stays usable meanwhile.
 [[nodiscard]] task<result<std::uint64_t>> send_file(stream& to, const file& from,
                                                     std::uint64_t at = 0,
                                                     std::uint64_t length = whole_file,

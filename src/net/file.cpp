@@ -14,6 +14,14 @@
 namespace iolite {
 namespace {
 
+// A pipe, a socket or a terminal has no places: ESPIPE. A call for no bytes asks, and moves none.
+bool can_seek(kernel& os, int fd) noexcept {
+  std::byte none;
+  const long read = os.pread(fd, &none, 0, 0);
+  if (read != -EBADF) return read != -ESPIPE;
+  return os.pwrite(fd, &none, 0, 0) != -ESPIPE;  // not open for reading
+}
+
 int flags_of(file_mode m) noexcept {
   switch (m) {
   case file_mode::read: return O_RDONLY;
@@ -31,6 +39,14 @@ detail::file_operation::file_operation(const file& f, op_kind what, std::span<st
                                        std::uint64_t at) noexcept
     : file_(f), what_(what), bytes_(bytes), at_(at) {}
 
+// Why it is not to be tried; 0: it is. Checked here for all engines: each facility has its own idea
+// of what it does without a place, and io_uring_enter(2) takes an offset of -1 for "where it is".
+int detail::file_operation::refusal() const noexcept {
+  if (what_ == op_kind::sync || file_.fd_ < 0) return 0;
+  if (!file_.has_places_) return -ESPIPE;
+  return at_ > offset_max || bytes_.size() > offset_max - at_ ? -EINVAL : 0;
+}
+
 void detail::file_operation::describe(operation& op) const noexcept {
   op.kind = what_;
   op.fd = file_.fd_;
@@ -44,6 +60,8 @@ bool detail::file_operation::begin_on_file(std::coroutine_handle<> h, const cont
   engine_ = c.on;
   native_ = c.on->traits().files;
   ++file_.pending_;
+  refused_ = refusal();
+  if (refused_ < 0) return false;
   if (native_) {
     describe(*this);
     return begin(h, c);
@@ -71,7 +89,7 @@ void detail::file_operation::call() noexcept {
 }
 
 result<std::size_t> detail::file_operation::end_on_file() noexcept {
-  const int r = native_ ? end() : take_back();
+  const int r = refused_ < 0 ? refused_ : native_ ? end() : take_back();
   --file_.pending_;
   if (r < 0) return failure(r);
   if (native_) return moved;
@@ -128,6 +146,7 @@ file file::adopt(engine& on, int fd) noexcept {
   file f;
   f.engine_ = &on;
   f.fd_ = fd;
+  f.has_places_ = can_seek(on.os(), fd);
   return f;
 }
 

@@ -114,6 +114,8 @@ task<std::error_code> by_sendfile(stream& to, const file& from, progress& p) {
   while (p.left > 0) {
     source.at = p.at;
     const auto n = co_await send_file_operation(to, source, std::min(p.left, piece_bytes), false);
+    // sendfile(2): beyond what its file system could hold, not only beyond its end.
+    if (!n && n.error() == std::errc::value_too_large) break;
     if (!n) co_return n.error();
     if (*n == 0) break;
     p.went(*n);
@@ -151,8 +153,10 @@ bool cannot(std::error_code e) noexcept {
 task<result<std::uint64_t>> send_file(stream& to, const file& from, std::uint64_t at,
                                       std::uint64_t length, transfer how) {
   if (!to.is_open() || !from.is_open()) co_return failure(-EBADF);
+  if (!from.has_places()) co_return failure(-ESPIPE);
+  if (at > offset_max) co_return failure(-EINVAL);
   const context c = co_await here{};
-  progress p{at, length};
+  progress p{at, std::min(length, offset_max - at)};
   std::error_code error;
   if (how == transfer::copy) {
     error = co_await by_copy(to, from, p);

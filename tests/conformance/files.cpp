@@ -92,6 +92,67 @@ TEST_P(engine, a_file_is_read_and_written_at_any_place) {
   run(body::check(here.path()));
 }
 
+// read_at(size - 1) of an empty file must not mean "where it stands", as -1 does for io_uring.
+TEST_P(engine, a_place_that_no_file_has_is_refused) {
+  struct body {
+    static task<std::error_code> read(const file& f, std::uint64_t at, std::size_t bytes) {
+      std::string into(bytes, '\0');
+      const auto n = co_await f.read_at(at, bytes_of(into));
+      co_return n ? std::error_code() : n.error();
+    }
+    static task<std::error_code> write(const file& f, std::uint64_t at) {
+      std::string text = "xyz";
+      const auto n = co_await f.write_at(at, bytes_of(text));
+      co_return n ? std::error_code() : n.error();
+    }
+    static task<> check(std::string path) {
+      const file f = co_await open_or_throw(path, file_mode::update);
+      for (const std::uint64_t at : {offset_max + 1, ~std::uint64_t{0}, ~std::uint64_t{0} - 1}) {
+        EXPECT_EQ(co_await read(f, at, 3), std::errc::invalid_argument) << at;
+        EXPECT_EQ(co_await read(f, at, 0), std::errc::invalid_argument) << at;
+        EXPECT_EQ(co_await write(f, at), std::errc::invalid_argument) << at;
+      }
+      EXPECT_EQ(co_await read(f, offset_max - 3, 3), std::error_code()) << "beyond the end";
+      EXPECT_EQ(co_await read(f, offset_max - 2, 3), std::errc::invalid_argument);
+      EXPECT_EQ(co_await write(f, offset_max - 2), std::errc::invalid_argument);
+    }
+  };
+  const temporary_file here;
+  here.write("text");
+  run(body::check(here.path()));
+  EXPECT_EQ(here.read(), "text");
+}
+
+TEST_P(engine, what_has_no_places_is_not_read_or_written_as_a_file) {
+  struct body {
+    static task<> check(file f) {
+      std::string bytes = "abc";
+      EXPECT_FALSE(f.has_places());
+      const auto read = co_await f.read_at(0, bytes_of(bytes));
+      EXPECT_EQ(read ? std::error_code() : read.error(), std::errc::invalid_seek);
+      const auto written = co_await f.write_at(0, bytes_of(bytes));
+      EXPECT_EQ(written ? std::error_code() : written.error(), std::errc::invalid_seek);
+    }
+    static task<> send(stream to, file f) {
+      for (const transfer how : {transfer::best, transfer::copy, transfer::splice}) {
+        const auto sent = co_await send_file(to, f, 0, 3, how);
+        EXPECT_EQ(sent ? std::error_code() : sent.error(), std::errc::invalid_seek);
+      }
+    }
+  };
+  kernel& os = system_of_test();
+  int pipe[2];
+  ASSERT_EQ(os.pipe2(pipe, O_CLOEXEC), 0);
+  ASSERT_EQ(os.write(pipe[1], "xyz", 3), 3);
+  half_pair pair = unix_half(on());
+  run(body::send(std::move(pair.ours), file::adopt(on(), os.dup(pipe[0]))));
+  for (const int end : pipe) run(body::check(file::adopt(on(), os.dup(end))));
+  std::string got(3, '\0');
+  EXPECT_EQ(os.read(pipe[0], got.data(), 3), 3);
+  EXPECT_EQ(got, "xyz") << "it is as it was";
+  for (const int end : pipe) os.close(end);
+}
+
 TEST_P(engine, several_reads_of_one_file_are_pending_at_once) {
   struct body {
     static task<> read(const file& f, std::size_t at, std::string& into) {
@@ -262,6 +323,38 @@ TEST_P(engine, an_open_that_hangs_can_be_given_up) {
     ::close(other_end);
   }
   EXPECT_LE(open_descriptors(), before);
+}
+
+// What a peer says meanwhile is heard at once, also where the engine has nothing else to do.
+TEST_P(engine, peers_are_answered_while_a_disk_takes_its_time) {
+  if (!is_simulated()) GTEST_SKIP() << "a real disk takes as long as it likes";
+  constexpr int syncs = 20;
+  struct body {
+    static task<> sync(std::string path, bool& over) {
+      const file f = co_await open_or_throw(std::move(path), file_mode::update);
+      for (int i = 0; i < syncs; ++i) EXPECT_TRUE(co_await f.sync());
+      over = true;
+    }
+    static task<> check(stream peer, std::string path, int& rounds) {
+      bool over = false;
+      scope disk;
+      disk.spawn(sync(std::move(path), over));
+      for (; !over; ++rounds) {
+        EXPECT_TRUE(co_await send_text(peer, "?"));
+        EXPECT_EQ((co_await receive(peer)).value_or("error"), "?");
+      }
+      co_await disk.join();
+    }
+  };
+  const temporary_file here;
+  half_pair pair = unix_half(on());
+  other_thread answers([&] {
+    for (std::string got; !(got = pair.theirs.recv_some()).empty();) pair.theirs.send_all(got);
+  });
+  int rounds = 0;
+  run(body::check(std::move(pair.ours), here.path(), rounds));
+  answers.join();
+  EXPECT_GT(rounds, 2 * syncs) << "a disk takes 5 ms each time";
 }
 
 TEST_P(engine, a_closed_file_is_a_bad_descriptor) {

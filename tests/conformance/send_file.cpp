@@ -49,6 +49,11 @@ TEST_P(engine, a_part_of_a_file_is_sent) {
       EXPECT_EQ((co_await send_path(to, path, how, 6, 100)).value_or(0), 2U) << "the file ends";
       EXPECT_EQ((co_await send_path(to, path, how, 100, 1)).value_or(9), 0U) << "beyond the end";
       EXPECT_EQ((co_await send_path(to, path, how, 0, 0)).value_or(9), 0U);
+      EXPECT_EQ((co_await send_path(to, path, how, offset_max - 2)).value_or(9), 0U);
+      for (const std::uint64_t at : {offset_max + 1, ~std::uint64_t{0}}) {
+        const auto none = co_await send_path(to, path, how, at);
+        EXPECT_EQ(none ? std::error_code() : none.error(), std::errc::invalid_argument);
+      }
     }
   };
   for (const transfer how : ways) {
