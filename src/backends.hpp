@@ -10,6 +10,7 @@ namespace iolite {
 [[nodiscard]] std::expected<std::unique_ptr<engine>, error>
 make_engine_on(kernel& os, std::string_view name, const engine_options& options = {});
 // For a thread whose only task is ended by shutting its socket down: a receive is one plain call.
-[[nodiscard]] std::expected<std::unique_ptr<engine>, error> make_plain_blocking(kernel& os);
+[[nodiscard]] std::expected<std::unique_ptr<engine>, error>
+make_plain_blocking(kernel& os, std::size_t lease_memory);
 
 }  // namespace iolite

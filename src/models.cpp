@@ -307,15 +307,20 @@ std::expected<std::unique_ptr<engine>, error> make_engine_on(kernel& os, std::st
   made_engine made = e->make(os, options);
   if (made.it) {
     made.it->spin_before_sleeping(options.spin);
+    made.it->limit_leases(options.lease_memory);
     return std::move(made.it);
   }
   return std::unexpected(error{std::error_code(-made.error, std::system_category()),
                                "cannot make an engine: " + explain(os, name, made.error)});
 }
 
-std::expected<std::unique_ptr<engine>, error> make_plain_blocking(kernel& os) {
+std::expected<std::unique_ptr<engine>, error> make_plain_blocking(kernel& os,
+                                                                  std::size_t lease_memory) {
   made_engine made = make_blocking(os, false);
-  if (made.it) return std::move(made.it);
+  if (made.it) {
+    made.it->limit_leases(lease_memory);
+    return std::move(made.it);
+  }
   return std::unexpected(error{std::error_code(-made.error, std::system_category()),
                                "cannot make an engine: " + explain(os, "blocking", made.error)});
 }

@@ -1,11 +1,11 @@
 // Buffers that an engine lends: a connection that waits for data holds none.
 //
 // stream::recv_lease() gives a `lease` whose bytes are in a buffer of the engine's pool; destroying
-// it gives the buffer back. An empty pool is back-pressure: receives wait until a lease comes back.
+// it gives the buffer back. Memory is bounded: a receive that finds none waits until a lease comes
+// back.
 #pragma once
 #include "iolite/engine.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,24 +15,33 @@
 
 namespace iolite {
 
-// A fixed number of equal buffers in one piece of memory, of which only the used pages are backed.
-// What is received fills a buffer bit by bit, so that small messages lie side by side and a large
-// one finds room; a buffer is free again once no lease is on any part of it.
+// Equal buffers in one piece of address space, of which only the used pages are backed. What is
+// received fills a buffer bit by bit, so that small messages lie side by side and a large one finds
+// room; a buffer is free again once no lease is on any part of it.
+//
+// The pool grows in steps, up to a limit (engine_options::lease_memory), and gives the memory of a
+// step back once all of it is free. When every buffer is in use there is a reserve, an eighth of
+// the limit: pieces of 1 KiB, one for each connection that has none. So connections that hold their
+// leases make others slower, but do not stop them.
 // Engine thread only. Outlives every lease: its destructor stops the program otherwise.
 class buffer_pool {
  public:
   static constexpr std::size_t buffer_bytes = std::size_t{64} * 1024;
-  static constexpr std::uint16_t buffers = 256;
+  static constexpr std::size_t step_buffers = 64;
+  static constexpr std::size_t piece_bytes = 1024;
+  static constexpr std::size_t bytes_min = 16 * buffer_bytes;
+  static constexpr std::size_t bytes_max = 65'536 * buffer_bytes;  // a lease has 32 bits for it
 
-  // Null: no memory.
-  [[nodiscard]] static std::unique_ptr<buffer_pool> make(engine& owner) noexcept;
+  // Of `bytes` at most, in whole buffers between the bounds above; less where there is no address
+  // space for it. Null: no memory.
+  [[nodiscard]] static std::unique_ptr<buffer_pool> make(engine& owner, std::size_t bytes) noexcept;
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
   ~buffer_pool();
 
   // A whole buffer, held once. Null: none is left.
   [[nodiscard]] std::byte* take() noexcept;
-  // One more who holds the buffer that `at` is in, and one less.
+  // One more who holds the buffer that `at` is in, and one less. A piece has one holder.
   void hold(const std::byte* at) noexcept { ++holders_[index_of(at)]; }
   void give(const std::byte* at) noexcept;
 
@@ -42,15 +51,24 @@ class buffer_pool {
   void fill(std::size_t bytes) noexcept;
 
   // A whole buffer has got few `bytes`: they move to where they take no more room than that, and
-  // the buffer is given back. Where they are from now on, held once; where they were if there is no
-  // better place.
+  // the buffer is given back. Where they are from now on, held once. Where there is no such place
+  // they stay, and the rest of the buffer becomes room().
   [[nodiscard]] std::byte* pack(std::byte* buffer, std::size_t bytes) noexcept;
 
-  // Whether take() or room() would give something.
-  [[nodiscard]] bool has_room() const noexcept {
-    return !free_.empty() || (current_ && buffer_bytes - filled_ >= room_min);
-  }
-  // All of them, one after the other: for engines whose kernel picks.
+  // A piece of the reserve, held once, for the connection with the descriptor `fd`. Empty: it has
+  // one already, or there is none.
+  [[nodiscard]] std::span<std::byte> piece_for(int fd) noexcept;
+  // `fd` is closed: from now on the number is another connection's.
+  void forget(int fd) noexcept;
+  // Room that nobody else uses, held once: a buffer, what is left of one, or a piece.
+  [[nodiscard]] std::span<std::byte> alone_for(int fd) noexcept;
+  // Where the kernel picks: so many of those taken are with it, for receives of any connection.
+  void kernel_has(unsigned buffers) noexcept { with_kernel_ = buffers; }
+  // Whether a receive would find room: a buffer, a part of one, or a piece for `fd`.
+  [[nodiscard]] bool can_serve(int fd) const noexcept;
+
+  [[nodiscard]] std::size_t buffers() const noexcept { return buffers_; }  // it may grow to
+  // All of them, one after the other, then the pieces: for engines whose kernel picks.
   [[nodiscard]] std::byte* memory() const noexcept { return memory_; }
   [[nodiscard]] std::size_t index_of(const std::byte* at) const noexcept {
     return static_cast<std::size_t>(at - memory_) / buffer_bytes;
@@ -60,14 +78,31 @@ class buffer_pool {
   // What is left of a buffer is passed over where it is less: large receives want room.
   static constexpr std::size_t room_min = buffer_bytes / 4;
 
-  explicit buffer_pool(engine& owner) noexcept : owner_(owner) {}
+  buffer_pool(engine& owner, std::size_t all) noexcept;
+  [[nodiscard]] bool grow() noexcept;
+  void shrink(std::size_t step) noexcept;
+  [[nodiscard]] std::uint64_t whole(std::size_t step) const noexcept;
+  [[nodiscard]] bool has_room() const noexcept;
+  void share(std::byte* buffer, std::size_t bytes) noexcept;
+  [[nodiscard]] std::byte* pieces() const noexcept { return memory_ + buffers_ * buffer_bytes; }
+  [[nodiscard]] std::size_t piece_count() const noexcept { return reserve_ * 64; }
+  [[nodiscard]] int* place_for(int fd) noexcept;
+  [[nodiscard]] bool has_piece_for(int fd) const noexcept;
+  void give_piece(const std::byte* at) noexcept;
 
   engine& owner_;
+  const std::size_t buffers_, reserve_;  // in buffers
   std::byte* memory_ = nullptr;
   std::byte* current_ = nullptr;  // which room() is in, held for that
   std::size_t filled_ = 0;  // bytes of it
-  std::array<std::uint32_t, buffers> holders_{};
-  std::vector<std::uint16_t> free_;  // indices, the last given back on top: it is warm in the cache
+  std::vector<std::uint32_t> holders_;
+  std::vector<std::uint64_t> free_;  // a bit for each buffer, a word for each step
+  std::size_t first_ = 0;  // no step before it has a free buffer
+  std::size_t taken_ = 0;
+  unsigned with_kernel_ = 0;
+  std::vector<int> pieces_of_;  // the descriptor that has each piece; made when first needed
+  std::size_t pieces_taken_ = 0;
+  bool refused_ = false;  // there was no memory to grow with; try again when something comes back
 };
 
 // Move-only. Engine thread only.

@@ -10,7 +10,6 @@
 #include "iolite/operation.hpp"
 
 #include <atomic>
-#include <concepts>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -86,11 +85,10 @@ class engine {
   [[nodiscard]] bool runs_elsewhere() const noexcept;  // on another thread, now
   // The pool of recv_lease(), made when first asked for; null: no memory for it.
   [[nodiscard]] buffer_pool* buffers() noexcept;
-  // A lease came back: a receive that waits for one may go on.
-  void buffer_returned() noexcept;
-  // Where nothing is there, it asks again for `length` before it sleeps, as long as that pays: an
-  // answer that comes soon is met without the cost and the delay of being woken. Zero: never. Not
-  // for engines whose operations hold their thread.
+  // Before that: how large it may grow, in bytes. See engine_options::lease_memory.
+  void limit_leases(std::size_t bytes) noexcept { lease_memory_ = bytes; }
+  // It asks again for `length` before it sleeps, as long as that pays; zero: never. Not for engines
+  // whose operations hold their thread. See engine_options::spin.
   void spin_before_sleeping(clock::duration length);
   // The scope that request_cancel() reaches: run(task) sets it.
   void set_root(scope* s) noexcept;
@@ -132,6 +130,7 @@ class engine {
   void shut_down() noexcept;
 
   engine_stats stats_;
+  std::size_t lease_memory_ = std::size_t{64} * 1024 * 1024;
   // How many operations may end inline in a row before the others get a turn; accepts are counted
   // by themselves.
   int inline_budget_ = 32;
@@ -140,6 +139,7 @@ class engine {
 
  private:
   friend class scope;
+  friend class buffer_pool;
   friend class stream;
   // What a backend implements. All noexcept; none resumes a coroutine.
   virtual started do_start(operation& op) noexcept = 0;  // `done`: op.outcome is set
@@ -171,6 +171,7 @@ class engine {
   bool over(operation& op, int result) noexcept;
   void complete(operation& op) noexcept;
   bool starves(operation& op, int result) noexcept;
+  void buffer_returned() noexcept;
   bool drive(operation& op, int& turns) noexcept;
 
   // Set once.

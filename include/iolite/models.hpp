@@ -65,6 +65,9 @@ struct engine_options {
   // Event loops: ask again for so long before sleeping, while that pays; a lower latency where few
   // connections are busy, for processor time. See engine::spin_before_sleeping().
   clock::duration spin = clock::duration::zero();
+  // How much memory the leases of recv_lease() may take, in bytes: 1 MiB to 4 GiB, for each engine,
+  // and on `blocking` for each task. It is taken in steps of 4 MiB, when needed. See buffer.hpp.
+  std::size_t lease_memory = std::size_t{64} * 1024 * 1024;
   unsigned ring_entries = 256;  // io_uring: submissions a turn; more go in several calls
   // io_uring: how receives reach the kernel. `each`: by themselves, once they are asked for.
   // `standing`: one submission brings message after message, also such as nobody has asked for yet

@@ -68,7 +68,7 @@ bool engine::runs_elsewhere() const noexcept {
 clock::time_point engine::now() const noexcept { return os_.now(); }
 
 buffer_pool* engine::buffers() noexcept {
-  if (!buffers_) buffers_ = buffer_pool::make(*this);
+  if (!buffers_) buffers_ = buffer_pool::make(*this, lease_memory_);
   return buffers_.get();
 }
 
@@ -160,11 +160,11 @@ void engine::continue_later(operation& op) noexcept {
   continuing_.push(op);
 }
 
-// A receive found the pool empty: it waits for a buffer to come back.
+// A receive found no room in the pool: it waits until a lease comes back.
 bool engine::starves(operation& op, int result) noexcept {
   if (result != -ENOBUFS || !op.picks_buffer || op.cancel_requested) return false;
   ++stats_.starved_receives;
-  if (buffers_ && buffers_->has_room()) {  // one came back meanwhile
+  if (buffers_ && buffers_->can_serve(op.fd)) {  // one came back meanwhile
     continue_later(op);
   } else {
     op.queue = op_queue::starved;
@@ -217,14 +217,21 @@ void engine::cancel(operation& op) noexcept {
     (op.queue == op_queue::starved ? starved_ : continuing_).remove(op);
     op.queue = op_queue::none;
     finish(op, -ECANCELED);
+    if (op.picks_buffer) buffer_returned();  // if one was meant for it, another takes it
   } else {
     do_cancel(op);
   }
 }
 
-void engine::forget(int fd) noexcept { do_forget(fd); }
+void engine::forget(int fd) noexcept {
+  if (buffers_) buffers_->forget(fd);
+  do_forget(fd);
+}
 
-void engine::close(int fd) noexcept { do_close(fd); }
+void engine::close(int fd) noexcept {
+  if (buffers_) buffers_->forget(fd);
+  do_close(fd);
+}
 
 void engine::do_close(int fd) noexcept {
   do_forget(fd);
@@ -240,11 +247,13 @@ system_descriptor::~system_descriptor() {
   if (made_) on_.os().close(number_);
 }
 
+// There may be room for one of the receives that wait for it. One at a time: each may take all.
 void engine::buffer_returned() noexcept {
-  operation* op = starved_.pop();
-  if (!op) return;
-  op->queue = op_queue::none;
-  continue_later(*op);
+  for (operation* op = starved_.front(); op; op = op->next) {
+    if (!buffers_->can_serve(op->fd)) continue;
+    starved_.remove(*op);
+    return continue_later(*op);
+  }
 }
 
 // --- the loop ---
@@ -331,7 +340,9 @@ void engine::start_continuing() noexcept {
     batch.remove(*op);
     op->queue = op_queue::none;
     int turns = inline_budget_;
+    const bool leases = op->picks_buffer;
     if (drive(*op, turns)) complete(*op);
+    if (leases) buffer_returned();  // it may have left room for another one
   }
 }
 

@@ -110,28 +110,45 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
   return static_cast<int>(n);
 }
 
-int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
-  const bool nonblocking =
-      op.kind == op_kind::accept && !op.gives_blocking && on.traits().needs_nonblocking;
-  if (!op.picks_buffer) return perform(on.os(), op, wait, nonblocking);
+namespace {
+
+// A receive into the pool, for the connection that the engine knows as `fd`.
+int perform_leased(engine& on, operation& op, wait_in_call wait, int fd) noexcept {
   buffer_pool* const pool = on.buffers();
   if (!pool) return -ENOMEM;
   const auto room = pool->room();
-  if (room.empty()) return -ENOBUFS;
+  const auto into = room.empty() ? pool->piece_for(fd) : room;
+  if (into.empty()) return -ENOBUFS;
   const std::size_t wanted = op.size;  // a drain may have limited it
-  op.data = room.data();
-  op.size = std::min(wanted, room.size());
-  const int n = perform(on.os(), op, wait, nonblocking);
-  if (n > 0) pool->fill(static_cast<std::size_t>(n));
-  else op.data = nullptr, op.size = wanted;
+  op.data = into.data();
+  op.size = std::min(wanted, into.size());
+  const int n = perform(on.os(), op, wait, false);
+  if (n > 0 && !room.empty()) pool->fill(static_cast<std::size_t>(n));
+  if (n > 0) return n;
+  if (room.empty()) pool->give(into.data());
+  op.data = nullptr;
+  op.size = wanted;
   return n;
+}
+
+int perform_as(engine& on, operation& op, wait_in_call wait, int fd) noexcept {
+  if (op.picks_buffer) return perform_leased(on, op, wait, fd);
+  const bool nonblocking =
+      op.kind == op_kind::accept && !op.gives_blocking && on.traits().needs_nonblocking;
+  return perform(on.os(), op, wait, nonblocking);
+}
+
+}  // namespace
+
+int perform_on(engine& on, operation& op, wait_in_call wait) noexcept {
+  return perform_as(on, op, wait, op.fd);
 }
 
 int perform_exposed(engine& on, operation& op) noexcept {
   const system_descriptor known(on, op.fd);
   if (known.number() < 0) return known.number();
   const int named = std::exchange(op.fd, known.number());
-  const int r = perform_on(on, op, wait_in_call::no);
+  const int r = perform_as(on, op, wait_in_call::no, named);
   op.fd = named;
   return r;
 }

@@ -118,6 +118,7 @@ std::unique_ptr<engine> blocking_engine::for_child_thread() {
   made_engine made = make_blocking(os(), true);
   if (!made.it)
     throw std::system_error(-made.error, std::system_category(), "an engine for a child task");
+  made.it->limit_leases(lease_memory_);
   return std::move(made.it);
 }
 

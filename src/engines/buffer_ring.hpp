@@ -20,14 +20,15 @@ class buffer_ring {
   static constexpr std::uint16_t standing = 1;
 
   buffer_ring(submitter& by, engine& on, std::uint16_t group) noexcept
-      : by_(by), on_(on), group_(group),
-        most_(group == standing ? buffer_pool::buffers / 4 : buffer_pool::buffers) {}
+      : by_(by), on_(on), group_(group) {}
   buffer_ring(const buffer_ring&) = delete;
   buffer_ring& operator=(const buffer_ring&) = delete;
 
   // Where the kernel has buffer rings, it has got buffers now. False: no memory for the pool.
   [[nodiscard]] bool prepare() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return entries_ != nullptr; }
+  // Whether the kernel has a buffer, as far as its completions have told.
+  [[nodiscard]] bool lends() const noexcept { return lent_ > 0; }
   // Lends the kernel as many buffers as it should have.
   void stock() noexcept;
   void close() noexcept;
@@ -36,24 +37,29 @@ class buffer_ring {
   [[nodiscard]] std::byte* taken(const io_uring_cqe& cqe) noexcept;
 
  private:
-  // Of a buffer that the kernel has.
-  struct part {
-    bool lent = false;
+  // A buffer that the kernel has. It knows it by the number of its slot, as the pool may have more
+  // buffers than a ring has entries.
+  struct slot {
+    std::byte* buffer = nullptr;  // null: free
     std::uint32_t filled = 0;
   };
   static constexpr unsigned few = 4;  // they are used in turn, and should stay in the cache
+  static constexpr unsigned entries = 256;  // a power of two: those of a ring, and its slots
 
   void open() noexcept;
+  void lent_now(unsigned buffers) noexcept;
 
   submitter& by_;
   engine& on_;
   const std::uint16_t group_;
-  const unsigned most_;  // what is lent to one group, the other cannot have
+  unsigned most_ = entries;  // what is lent to one group, nobody else can have
   io_uring_buf* entries_ = nullptr;
-  std::array<part, buffer_pool::buffers> parts_{};
+  std::array<slot, entries> slots_{};
+  unsigned next_slot_ = 0;  // where the search for a free one begins
   std::uint16_t tail_ = 0;
   unsigned lent_ = 0;
   unsigned wanted_ = few;
+  unsigned opened_in_ = 0;  // which side of a fork
   bool incremental_ = true;
   bool tried_ = false;
 };

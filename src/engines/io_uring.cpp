@@ -92,7 +92,7 @@ class io_uring_engine final : public engine, private submitter::owner {
     if (op.kind == op_kind::recv) arriving_.handed_over(op);
     polls_.add(op);
     submissions::fill(to_.take(tag_of(op)), op,
-                      {ring_, pieces_, brings_direct(op), leased_.is_open()});
+                      {ring_, pieces_, brings_direct(op), leased_.lends()});
   }
 
   // A place to set aside each completion that may come: two for an operation, which may be
@@ -253,10 +253,7 @@ class io_uring_engine final : public engine, private submitter::owner {
       directs_.give_back();
     }
     if (!op.picks_buffer) return cqe.res;
-    if (leased_.is_open()) {
-      op.data = leased_.taken(cqe);
-      return cqe.res;
-    }
+    if (std::byte* const at = leased_.taken(cqe)) return op.data = at, cqe.res;
     if (cqe.res <= 0) return cqe.res;
     const int r = perform_exposed(*this, op);  // the poll said that there is something
     return r == -EAGAIN ? -ENOBUFS : r;  // there was not: goes round once more

@@ -108,19 +108,21 @@ class posix_aio_engine final : public engine {
   started hand_over(operation& op) noexcept {
     copy* const c = free_copy();
     if (!c) return continue_later(op), started::pending;
+    std::size_t room = op.size - op.moved;
     if (op.picks_buffer) {
       buffer_pool* const pool = buffers();
       if (!pool) return done(op, -ENOMEM);
-      op.data = pool->take();
-      if (!op.data) return done(op, -ENOBUFS);
+      const auto into = pool->alone_for(op.fd);
+      if (into.empty()) return done(op, -ENOBUFS);
+      op.data = into.data();
+      room = std::min(room, into.size());
     }
     *c->control = aiocb{};
     c->control->aio_fildes = op.fd;
     if (is_for_a_file(op)) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
     // There is no vectored request: one piece after the other.
-    const auto left = op.gathers
-                          ? next_piece(op)
-                          : std::span<const std::byte>(op.data + op.moved, op.size - op.moved);
+    const auto left =
+        op.gathers ? next_piece(op) : std::span<const std::byte>(op.data + op.moved, room);
     c->control->aio_buf = const_cast<std::byte*>(left.data());
     c->control->aio_nbytes = std::min<std::size_t>(left.size(), INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;

@@ -20,7 +20,7 @@ constexpr std::uint8_t often = 4;  // receives that had to wait
 constexpr std::uint8_t by_itself = 255;
 constexpr std::uint16_t term = 256;  // messages
 constexpr std::uint32_t much = 64 * 1024;  // bytes that nobody asks for
-constexpr std::uint32_t many = buffer_pool::buffers / 4;  // parts, of all that stand
+constexpr std::uint32_t many = 64;  // parts, of all that stand
 constexpr std::uint32_t large = 4096;  // bytes: not to be copied
 
 }  // namespace
@@ -59,6 +59,7 @@ bool standing_receives::note(const io_uring_cqe& cqe) noexcept {
   receiving& r = *of_tag(cqe.user_data);
   std::byte* const at = leased_.taken(cqe);
   r.standing::note(cqe);
+  if (!r.stands) --stand_;
   if (r.fd < 0) {
     if (at) on_.buffers()->give(at);
     recycle(r);
@@ -143,7 +144,7 @@ void standing_receives::close() noexcept {
 
 void standing_receives::begin_turn() noexcept {
   ++turn_;
-  if (used_ > 1 && leased_.is_open()) leased_.stock();
+  if (stand_ > 0 && leased_.is_open()) leased_.stock();  // else others may need the buffers
 }
 
 void standing_receives::handed_over(const operation& op) noexcept {
@@ -211,6 +212,7 @@ bool standing_receives::submit(receiving& r) noexcept {
   sqe.flags |= IOSQE_BUFFER_SELECT;
   sqe.buf_group = buffer_ring::standing;
   r.stands = true;
+  ++stand_;
   return true;
 }
 

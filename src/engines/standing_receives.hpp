@@ -114,6 +114,7 @@ class standing_receives {
   slot_table<receiving> records_;  // the first is not used
   std::vector<part> parts_;  // likewise
   std::uint32_t free_part_ = 0, unread_parts_ = 0;
+  std::uint32_t stand_ = 0;  // with the kernel
   std::uint16_t used_ = 1, free_ = 0, news_ = 0, last_news_ = 0;
   std::uint8_t turn_ = 0;
   bool known_ = true;  // to this kernel

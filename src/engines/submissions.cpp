@@ -19,7 +19,7 @@ void fill_transfer(io_uring_sqe& sqe, std::uint8_t opcode, const operation& op) 
 }
 
 void fill_receive(io_uring_sqe& sqe, const operation& op, bool lends) noexcept {
-  // Before 5.19: wait for data, then take a buffer.
+  // Before 5.19, and where none is left to lend: wait for data, then find room.
   if (op.picks_buffer && !lends) return fill_poll(sqe, POLLIN);
   fill_transfer(sqe, IORING_OP_RECV, op);
   if (op.picks_buffer) {

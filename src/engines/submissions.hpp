@@ -17,7 +17,7 @@ struct ways {
   ring& to;
   gather_room& pieces;
   bool into_slot;  // what an accept brings
-  bool lends;  // the ring has buffers of its own
+  bool lends;  // the kernel has buffers for what picks its buffer
 };
 
 // `sqe` is cleared, and the newest of those that wait. Its user_data is the caller's.

@@ -153,7 +153,7 @@ server::outcome server::serve_queue() {
   };
   worker_threads threads(os_, end_all, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
-    auto worker = make_plain_blocking(os_);
+    auto worker = make_plain_blocking(os_, options_.engine.lease_memory);
     if (!worker) return std::unexpected(worker.error());
     try {
       threads.start([self = shared_from_this(), queue, e = std::move(*worker)]() mutable {

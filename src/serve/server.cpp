@@ -153,7 +153,7 @@ server::outcome server::serve_on_one_loop(std::string_view engine, const loop_bo
 
 // For a connection that is alone on its thread or in its process.
 std::expected<std::unique_ptr<engine>, error> server::connection_engine() const {
-  if (model_.engine == "blocking") return make_plain_blocking(os_);
+  if (model_.engine == "blocking") return make_plain_blocking(os_, options_.engine.lease_memory);
   engine_options o = options_.engine;
   o.direct_descriptors = 0;  // its socket comes from another engine
   return make_engine_on(os_, model_.engine, o);

@@ -1,10 +1,17 @@
 // Buffers the engine lends: as late as it can, never lost, and back-pressure when there are none.
 #include "support/engine_test.hpp"
 
+#include "kernel/faulty.hpp"
+
+#include <linux/io_uring.h>
+
 namespace iolite_test {
 namespace {
 
 using namespace iolite;
+
+constexpr std::size_t little = buffer_pool::bytes_min;
+constexpr std::size_t buffers = little / buffer_pool::buffer_bytes;
 
 std::string text_of(const lease& l) {
   return {reinterpret_cast<const char*>(l.bytes().data()), l.bytes().size()};
@@ -126,7 +133,7 @@ TEST_P(engine, a_leased_receive_that_times_out_leaves_the_stream_good) {
 TEST_P(engine, a_connection_that_waits_holds_no_buffer) {
   if (traits().blocking)
     GTEST_SKIP() << "three hundred tasks are as many threads, each with a pool";
-  constexpr std::size_t count = buffer_pool::buffers + 44;
+  constexpr std::size_t count = 300;
   struct bodies {
     static task<> one(stream& s, int& ended) {
       const std::string got = co_await leased(s);
@@ -141,6 +148,7 @@ TEST_P(engine, a_connection_that_waits_holds_no_buffer) {
       co_await s.join();
     }
   };
+  on().limit_leases(little);
   std::vector<half_pair> pairs;
   for (std::size_t i = 0; i < count; ++i) pairs.push_back(unix_half(on()));
   int ended = 0;
@@ -169,15 +177,16 @@ TEST_P(engine, an_empty_pool_makes_a_receive_wait_until_leases_come_back) {
     static task<> check(half_pair& pair) {
       std::vector<lease> kept;
       co_await take_all(pair, kept);
-      EXPECT_GE(kept.size(), 16U);
+      EXPECT_GE(kept.size(), 8U);
       std::size_t held = 0;
       for (const lease& l : kept) held += l.bytes().size();
-      EXPECT_LE(held, buffer_pool::buffer_bytes * buffer_pool::buffers);
+      EXPECT_LE(held, little);
       kept.clear();  // what waits comes now
       const std::string got = co_await leased(pair.ours);
       EXPECT_NE(got, "");
     }
   };
+  on().limit_leases(little);
   half_pair pair = unix_half(on());
   run(body::check(pair));
 }
@@ -186,12 +195,11 @@ TEST_P(engine, a_pending_receive_goes_on_when_another_task_gives_a_lease_back) {
   if (traits().blocking) GTEST_SKIP() << "a task there has a pool of its own";
   struct bodies {
     static task<> waiter(stream& from, std::string& out) { out = co_await leased(from); }
-    static task<> all(half_pair& pair, half_pair& other, std::string& out) {
+    static task<> all(half_pair& pair, std::string& out) {
       std::vector<lease> kept;
       co_await take_all(pair, kept);
-      other.theirs.send_all("waited for");
       scope s;
-      s.spawn(waiter(other.ours, out));
+      s.spawn(waiter(pair.ours, out));
       co_await iolite::sleep(5ms);
       EXPECT_EQ(out, "") << "there was no buffer";
       kept.clear();
@@ -199,11 +207,11 @@ TEST_P(engine, a_pending_receive_goes_on_when_another_task_gives_a_lease_back) {
       EXPECT_GT(iolite::engine::current()->stats().starved_receives, 0U);
     }
   };
+  on().limit_leases(little);
   half_pair pair = unix_half(on());
-  half_pair other = unix_half(on());
   std::string out;
-  run(bodies::all(pair, other, out));
-  EXPECT_EQ(out, "waited for");
+  run(bodies::all(pair, out));
+  EXPECT_NE(out, "");
 }
 
 TEST_P(engine, a_receive_that_waits_for_a_buffer_can_be_cancelled) {
@@ -213,32 +221,49 @@ TEST_P(engine, a_receive_that_waits_for_a_buffer_can_be_cancelled) {
       const auto r = co_await from.recv_lease();
       out.set(r);
     }
-    static task<> all(half_pair& pair, half_pair& other, outcome& out) {
+    static task<> all(half_pair& pair, outcome& out) {
       std::vector<lease> kept;
       co_await take_all(pair, kept);
-      other.theirs.send_all("kept");
       scope s;
-      s.spawn(waiter(other.ours, out));
+      s.spawn(waiter(pair.ours, out));
       co_await iolite::sleep(2ms);
       s.cancel();
       co_await s.join();
       kept.clear();
-      const std::string got = co_await leased(other.ours);
-      EXPECT_EQ(got, "kept");
+      const std::string got = co_await leased(pair.ours);
+      EXPECT_NE(got, "") << "it is still there";
     }
   };
+  on().limit_leases(little);
   half_pair pair = unix_half(on());
-  half_pair other = unix_half(on());
   outcome out;
-  run(bodies::all(pair, other, out));
+  run(bodies::all(pair, out));
   EXPECT_EQ(out.times, 1);
   EXPECT_EQ(out.code, std::errc::operation_canceled);
 }
 
+// The kernel may find no buffer at the very moment at which the receive is given up.
+TEST_P(engine, a_receive_given_up_as_buffers_run_out_says_so) {
+  faulty os(system_of_test());
+  os.fail_completions({{.opcode = IORING_OP_RECV, .times = fault::for_ever, .error = ENOBUFS}});
+  os.arm(false);
+  const auto e = new_engine(os, GetParam());
+  os.arm(true);
+  half_pair pair = unix_half(*e);
+  struct body {
+    static task<std::error_code> check(stream& from) {
+      const auto none = co_await (from.recv_lease() | within(2ms));
+      co_return none ? std::error_code() : none.error();
+    }
+  };
+  EXPECT_EQ(e->run(body::check(pair.ours)), std::errc::timed_out);
+}
+
 TEST_P(engine, every_buffer_comes_back) {
+  on().limit_leases(little);
   half_pair pair = unix_half(on());
   const std::string half = pattern(buffer_pool::buffer_bytes / 2);
-  for (int i = 0; i < 3 * buffer_pool::buffers; ++i) {
+  for (int i = 0; i < static_cast<int>(3 * buffers); ++i) {
     pair.theirs.send_all(half);
     for (std::size_t got = 0; got < half.size();) got += run(leased(pair.ours)).size();
   }
@@ -250,15 +275,16 @@ TEST_P(engine, small_messages_share_a_buffer) {
   struct body {
     static task<> check(half_pair& pair) {
       std::vector<lease> kept;
-      for (int i = 0; i < 2 * buffer_pool::buffers; ++i) {
+      for (int i = 0; i < 512; ++i) {
         pair.theirs.send_all("x");
         auto got = co_await (pair.ours.recv_lease() | within{1s});
         if (!got) break;
         kept.push_back(std::move(*got));
       }
-      EXPECT_EQ(kept.size(), 2 * buffer_pool::buffers);
+      EXPECT_EQ(kept.size(), 512U);
     }
   };
+  on().limit_leases(little);
   half_pair pair = unix_half(on());
   run(body::check(pair));
 }
