@@ -31,6 +31,8 @@ namespace {
 // there does not know. 1 + the fork_count() of the process that first used them; 0: nobody did.
 std::atomic<unsigned> helpers_of = 0;
 
+bool has_helpers(kernel& os) noexcept { return &os.undecorated() == &kernel::real(); }
+
 class posix_aio_engine final : public engine {
  public:
   posix_aio_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
@@ -126,7 +128,8 @@ class posix_aio_engine final : public engine {
     c->control->aio_buf = const_cast<std::byte*>(left.data());
     c->control->aio_nbytes = std::min<std::size_t>(left.size(), INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
-    if (helpers_of.load(std::memory_order_relaxed) == 0) helpers_of = fork_count() + 1;
+    if (helpers_of.load(std::memory_order_relaxed) == 0 && has_helpers(os()))
+      helpers_of = fork_count() + 1;
     const int r = give_to_helper(op.kind, c->control.get());
     if (r == 0) {
       c->op = &op;
@@ -287,7 +290,7 @@ class posix_aio_engine final : public engine {
 }  // namespace
 
 made_engine make_posix_aio(kernel& os, std::unique_ptr<poller> p) {
-  const unsigned owner = helpers_of.load();
+  const unsigned owner = has_helpers(os) ? helpers_of.load() : 0;
   if (owner != 0 && owner != fork_count() + 1) return {nullptr, -EOWNERDEAD};
   wake_descriptor wake(os);
   if (wake.fd() < 0) return {nullptr, wake.fd()};

@@ -11,7 +11,7 @@ constexpr int seeds = address_sanitizer || thread_sanitizer ? 1 : 3;
 std::vector<std::string> simulated_engines() {
   std::vector<std::string> out;
   for (const char* name : {"select", "poll", "epoll", "signal", "nonblocking", "blocking",
-                           "io_uring", "io_uring_direct", "io_uring_standing"}) {
+                           "posix_aio", "io_uring", "io_uring_direct", "io_uring_standing"}) {
     for (int seed = 1; seed <= seeds; ++seed) {
       out.push_back(std::string(name) + "_simulated_" + std::to_string(seed));
     }
