@@ -67,7 +67,12 @@ std::string name_of_model(const testing::TestParamInfo<std::string>& model) {
   return name_of_test(model);
 }
 
-void serve::SetUp() { before_ = open_descriptors(); }
+void serve::SetUp() {
+  before_ = open_descriptors();
+  if (has_run_elsewhere(GetParam().substr(0, GetParam().find('/')))) {
+    GTEST_SKIP() << "it has run in a process of its own";
+  }
+}
 void serve::TearDown() { EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked"; }
 
 std::string serve::model() const { return without_variant(GetParam()); }

@@ -65,6 +65,18 @@ child_end run_in_child(const std::function<void()>& body) {
   return out;
 }
 
+void run_this_test_elsewhere() {
+  const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+  const std::string filter =
+      std::string("--gtest_filter=") + test.test_suite_name() + "." + test.name();
+  const child_end end = run_in_child([&] {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    ::execl("/proc/self/exe", "elsewhere", filter.c_str(), nullptr);
+    ::_exit(127);
+  });
+  EXPECT_EQ(end.exit_status, 0) << end.errors;
+}
+
 void expect_stops(const std::function<void()>& body, const char* words) {
   const child_end end = run_in_child(body);
   EXPECT_EQ(end.ended_by_signal, SIGABRT) << "status " << end.exit_status << ": " << end.errors;

@@ -15,6 +15,9 @@ struct child_end {
 // `body` is over within 30 s, or ended by SIGALRM. Its failed expectations make the status 1.
 [[nodiscard]] child_end run_in_child(const std::function<void()>& body);
 
+// The test that is running, from its begin in a new process; its failures become this one's.
+void run_this_test_elsewhere();
+
 // The child stops by SIGABRT after one line on standard error that contains `words`.
 void expect_stops(const std::function<void()>& body, const char* words);
 

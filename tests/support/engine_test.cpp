@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <stdexcept>
 
 namespace iolite_test {
@@ -89,6 +90,16 @@ iolite::engine_options options_of(const std::string& name, iolite::engine_option
   return others;
 }
 
+bool has_run_elsewhere(const std::string& engine) {
+  static std::map<std::string, bool> seen;
+  if (is_simulated()) return false;
+  const auto [it, is_first] = seen.try_emplace(engine_of(engine), false);
+  if (is_first) it->second = new_engine(engine)->traits().after_fork;
+  if (is_first || it->second) return false;
+  run_this_test_elsewhere();
+  return true;
+}
+
 std::unique_ptr<iolite::engine> new_engine(const std::string& name) {
   if (is_simulated()) return new_engine(system_of_test(), name);
   auto made = iolite::make_engine(engine_of(name), options_of(name));
@@ -114,6 +125,7 @@ void engine::SetUp() {
     simulated_ = std::make_unique<simulated_system>(std::stoull(seed));
   }
   before_ = open_descriptors();
+  if (has_run_elsewhere(GetParam())) GTEST_SKIP() << "it has run in a process of its own";
 }
 
 // Where nothing fails, what a facility tells is enough: a second look, which comes 10 ms later, has

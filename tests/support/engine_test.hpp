@@ -42,6 +42,10 @@ using namespace std::chrono_literals;
 [[nodiscard]] iolite::engine_options options_of(const std::string& name,
                                                 iolite::engine_options others = {});
 
+// Of an engine that a child of this process could not make any more, because an earlier test has
+// used it here (engine_traits::after_fork): the running test has run elsewhere, skip it.
+[[nodiscard]] bool has_run_elsewhere(const std::string& engine);
+
 // Throws std::runtime_error with the library's message when there is none to be had.
 [[nodiscard]] std::unique_ptr<iolite::engine> new_engine(const std::string& name);
 [[nodiscard]] std::unique_ptr<iolite::engine>
