@@ -52,11 +52,11 @@ struct server::loop_run {
 server::outcome server::serve_shared() {
   auto on = make_engine_on(os_, model_.engine, options_.engine);
   if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
+  auto run = std::make_unique<loop_run>(shared_from_this(), std::move(*on));
+  auto listeners = open_listeners(*run->on, false);
   if (!listeners) return std::unexpected(listeners.error());
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
-  auto run = std::make_unique<loop_run>(shared_from_this(), std::move(*on));
   if (!run->to_end(loop(std::move(*listeners), until_latch()))) {
     loop_run::leave_behind(std::move(run));
     return {};

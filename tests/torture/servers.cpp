@@ -84,6 +84,14 @@ void serving_a_full_house(engine& on) {
   serve_with(on, placement::thread, o, 3);
 }
 
+// Threads that accept at the same time share one place.
+void serving_two_ports(engine& on) {
+  serve_options o;
+  o.listen = {"127.0.0.1:0", "127.0.0.1:0"};
+  o.connections_max = 1;
+  serve_with(on, placement::pool, o, 3);
+}
+
 constexpr scenario scenarios[] = {
     {"serving_shared", serving<placement::shared>, 4},
     {"serving_thread", serving<placement::thread>, 4},
@@ -92,6 +100,7 @@ constexpr scenario scenarios[] = {
     {"serving_prefork", serving<placement::prefork>, 8},
     {"serving_a_path", serving_a_path, 8},
     {"serving_a_full_house", serving_a_full_house, 8},
+    {"serving_two_ports", serving_two_ports, 8},
 };
 
 }  // namespace
