@@ -78,10 +78,10 @@ TEST_P(engine, leased_receives_end_each_way_after_each_other) {
 }
 
 TEST_P(engine, accepts_end_each_way_after_each_other) {
-  raw_listener raw;
-  const endpoint at = raw.address();
-  set_nonblocking(raw.fd(), true);
-  listener l = listener::adopt(on(), raw.release());
+  auto opened = listener::open(on(), *endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(opened) << opened.error().message;
+  listener l = std::move(*opened);
+  const endpoint at = l.local();
   std::vector<raw_socket> peers;
   auto op = l.accept();
   std::vector<std::error_code> ends;
