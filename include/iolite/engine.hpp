@@ -75,7 +75,6 @@ class engine {
   void take_cancel() noexcept {
     if (cancel_asked_.load(std::memory_order_relaxed)) apply_cancel();
   }
-
   void check_thread() noexcept;  // stops the program on another thread than the engine's
   void task_started() noexcept { ++tasks_; }
   void task_ended() noexcept { --tasks_; }
@@ -131,8 +130,7 @@ class engine {
 
   engine_stats stats_;
   std::size_t lease_memory_ = std::size_t{64} * 1024 * 1024;
-  // How many operations may end inline in a row before the others get a turn; accepts are counted
-  // by themselves.
+  // How many operations may end inline in a row before the others get a turn; accepts count apart.
   int inline_budget_ = 32;
   // What a wait has found is not handled whole yet: no deadline is over before it is.
   bool found_more_ = false;
@@ -189,17 +187,13 @@ class engine {
   operation_queue ready_;  // done, their coroutines to be resumed
   operation_queue starved_;  // receives that wait for a buffer
   operation_queue continuing_;  // part done, out of budget: start again next turn
-  int tasks_ = 0;
-  int inline_left_ = 0;
-  int accepts_left_ = 0;
+  int tasks_ = 0, inline_left_ = 0, accepts_left_ = 0;
   std::uint16_t tag_ = 0;
   bool tasks_left_ = false;
 
   // Any thread.
-  std::atomic<bool> running_ = false;
   std::atomic<operation*> posted_ = nullptr;  // a stack, newest first
-  std::atomic<bool> woken_ = false;
-  std::atomic<bool> cancel_asked_ = false;
+  std::atomic<bool> running_ = false, woken_ = false, cancel_asked_ = false;
   std::atomic<int> streams_ = 0;  // that are open
 };
 

@@ -196,11 +196,8 @@ class posix_aio_engine final : public engine {
     if (poller_->wait(left) <= 0) return;
     for (std::size_t i = 0; i < poller_->events().size(); ++i) {
       const poll_event e = poller_->events()[i];  // a copy: see poller::wait()
-      if (e.token.fd == wake_.fd()) {
-        wake_.drain();
-        continue;
-      }
-      handle(e);
+      if (e.token.fd == wake_.fd()) wake_.drain();
+      else handle(e);
     }
   }
 

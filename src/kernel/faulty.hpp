@@ -24,7 +24,7 @@ struct fault {
   int error = 0;  // fail with this errno, the call is not made
   std::size_t shorten_to =
       0;  // > 0: a transfer (recv, sendto, sendmsg, read, aio_*) moves at most so many bytes, and
-      // io_uring_enter takes at most so many submissions
+  // io_uring_enter takes at most so many submissions
   clock::duration delay = clock::duration::zero();  // sleep first, then make the call
   static constexpr std::uint64_t for_ever = ~std::uint64_t{0};
 };

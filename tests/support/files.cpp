@@ -58,4 +58,10 @@ std::string temporary_file::read() const {
   return out;
 }
 
+iolite::task<iolite::file> open_or_throw(std::string path, iolite::file_mode mode) {
+  auto opened = co_await iolite::file::open(std::move(path), mode);
+  if (!opened) throw std::system_error(opened.error());
+  co_return std::move(*opened);
+}
+
 }  // namespace iolite_test

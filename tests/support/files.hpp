@@ -1,5 +1,7 @@
 // Files for tests, on the kernel that the test runs on.
 #pragma once
+#include "iolite/file.hpp"
+
 #include <string>
 
 namespace iolite_test {
@@ -19,5 +21,8 @@ class temporary_file {
  private:
   std::string path_;
 };
+
+// For a test that cannot go on without it.
+[[nodiscard]] iolite::task<iolite::file> open_or_throw(std::string path, iolite::file_mode mode);
 
 }  // namespace iolite_test
