@@ -103,7 +103,11 @@ void add_serve(CLI::App& app, action& chosen) {
   add_duration(c, "--spin", o.engine.spin,
                "event loops: ask again for so long before sleeping, while that pays; 50us is much");
   add_duration(c, "--idle-timeout", o.idle_timeout,
-               "end a connection that waits longer for its peer; 0: never");
+               "end a connection when no byte has moved for so long; 0: never");
+  add_duration(c, "--connection-timeout", o.connection_timeout,
+               "end a connection that has lasted so long; 0: never");
+  add_count(c, "--rate-min", o.rate_min, 0, 1'000'000'000,
+            "end a connection whose peer moves fewer bytes per second in the middle of something");
   add_duration(c, "--drain-timeout", o.drain_timeout,
                "after SIGINT or SIGTERM, busy connections have this long to finish");
   add_count(c, "--report-fd", args->report_fd, 3, INT_MAX, "for `iolite compare`")->group("");

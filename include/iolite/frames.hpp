@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace iolite {
@@ -69,8 +70,19 @@ class frames {
   [[nodiscard]] task<result<void>> send(std::string_view message) {
     return send(std::as_bytes(std::span(message)));
   }
+  // A temporary, a std::string for instance: the task keeps it.
+  template <detail::owning_bytes Bytes>
+  [[nodiscard]] task<result<void>> send(Bytes&& message) {
+    return send_kept(*this, std::move(message));
+  }
 
  private:
+  template <class Bytes>
+  static task<result<void>> send_kept(frames& by, Bytes message) {
+    task<result<void>> sent = by.send(detail::bytes_in(message));
+    co_return co_await sent;
+  }
+
   stream& stream_;
   frame_format format_;
   frame_decoder in_;

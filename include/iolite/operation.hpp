@@ -83,6 +83,7 @@ struct operation {
   bool gives_blocking : 1 = false;  // accept: the new socket blocks, whatever this engine needs
   bool cancel_requested : 1 = false;
   bool timed_out : 1 = false;
+  bool idles : 1 = false;  // the deadline moves on with each byte: see stream::moved_on()
   op_queue queue : 2 = op_queue::none;
   int fd = -1;
   int outcome = 0;  // once done: >= 0, or -errno

@@ -20,8 +20,16 @@
 
 namespace iolite {
 
-// Called for each connection, on the thread (or in the process) that runs it. The connection is
-// over when the task ends; an exception ends that connection only, and is logged.
+// Called for each connection, on the thread (or in the process) that runs it; an exception ends
+// that connection only, and is logged. Something that is called as `task<> handle(stream peer)`: it
+// must take the stream by value, because a reference would outlive what it refers to.
+//
+// A connection lasts until its handler has ended and its stream is closed. So a handler may move
+// the stream to somewhere else, a lobby or the handler of another connection on the same engine: it
+// still counts against connections_max, and a stop drains and cuts it as any other. An engine ends
+// when serve() does; with the placements `thread` and `process`, where each connection has one,
+// when the handler does. Streams that are left then are closed, wherever they are. Not so with
+// blocking/thread and blocking/pool: there any thread may use a stream, until it is closed.
 using handler = std::function<task<void>(stream)>;
 
 // Asks a running serve() to drain. Any thread; also before serve() begins. One serve() at a time.
@@ -45,8 +53,13 @@ struct serve_options {
   // No more are served at a time, over all listeners and threads; accepting pauses then until one
   // ends. Per process (prefork: per worker).
   unsigned connections_max = 10'000;
-  // A receive or send that waits longer fails with std::errc::timed_out; zero: none.
+  // What each stream begins with; zero: no limit. A receive or send that breaks one ends with
+  // std::errc::timed_out. No byte has moved for that long: stream::set_idle_timeout().
   clock::duration idle_timeout = clock::duration::zero();
+  // The whole connection lasts that long: stream::set_connection_timeout().
+  clock::duration connection_timeout = clock::duration::zero();
+  // Bytes per second, over ten seconds, while something is on its way: stream::set_rate_min().
+  std::uint32_t rate_min = 0;
   // After a stop: connections that wait for their peer see the end of the stream at once; the
   // others have this long to finish, then their operations are cancelled. Who does not end within
   // one more second hangs in a call that cannot be cancelled (a dead disk, a handler that sleeps in

@@ -4,10 +4,14 @@
 #include "iolite/buffer.hpp"
 #include "iolite/result.hpp"
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace iolite {
 
@@ -62,6 +66,30 @@ class stream_operation {
   void check_over() const noexcept;
 
   std::uintptr_t at_;  // the stream; while it waits, the child_task
+};
+
+// A temporary that owns its elements and takes them with it when it is moved.
+template <class T>
+concept owning =
+    std::is_class_v<T> && !std::is_const_v<T> && !std::ranges::enable_borrowed_range<T>;
+template <class T>
+concept owning_text = owning<T> && std::convertible_to<T&, std::string_view>;
+template <class T>
+concept owning_bytes =
+    owning_text<T> || (owning<T> && std::convertible_to<T&, std::span<const std::byte>>);
+template <class T>
+concept owning_pieces = owning<T> && std::convertible_to<T&, std::span<const piece>>;
+
+template <owning_bytes T>
+[[nodiscard]] std::span<const std::byte> bytes_in(T& kept) {
+  if constexpr (owning_text<T>) return std::as_bytes(std::span(std::string_view(kept)));
+  else return kept;
+}
+
+// Made before the operation that uses it.
+template <class T>
+struct kept {
+  T value;
 };
 
 }  // namespace detail
@@ -124,7 +152,7 @@ class send_operation : public detail::stream_operation {
 };
 static_assert(sizeof(send_operation) <= 32);
 
-class send_pieces_operation final : public detail::stream_operation, private piece_source {
+class send_pieces_operation : public detail::stream_operation, private piece_source {
  public:
   send_pieces_operation(stream& s, std::span<const piece> pieces) noexcept
       : stream_operation(s, true), all_pieces_(pieces) {}
@@ -142,6 +170,21 @@ class send_pieces_operation final : public detail::stream_operation, private pie
   std::size_t pieces_after(std::size_t sent, std::span<piece> into) noexcept override;
   std::span<const piece> all_pieces_;
   std::size_t first_ = 0, before_ = 0;  // the first not out whole; bytes before it
+};
+
+// The same, of what they keep.
+template <class Bytes>
+class kept_send_operation final : private detail::kept<Bytes>, public send_operation {
+ public:
+  kept_send_operation(stream& s, Bytes&& from)
+      : detail::kept<Bytes>{std::move(from)},
+        send_operation(s, detail::bytes_in(this->value), true) {}
+};
+template <class Pieces>
+class kept_pieces_operation final : private detail::kept<Pieces>, public send_pieces_operation {
+ public:
+  kept_pieces_operation(stream& s, Pieces&& from)
+      : detail::kept<Pieces>{std::move(from)}, send_pieces_operation(s, this->value) {}
 };
 
 }  // namespace iolite

@@ -103,6 +103,7 @@ std::byte* buffer_pool::take() noexcept {
 }
 
 void buffer_pool::give(const std::byte* at) noexcept {
+  IOLITE_ASSERT(!owner_.runs_elsewhere(), "a lease is given back on the thread of its engine");
   refused_ = false;
   const std::size_t index = index_of(at);
   if (index >= buffers_) return give_piece(at);

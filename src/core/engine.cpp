@@ -179,7 +179,10 @@ bool engine::over(operation& op, int result) noexcept {
     op.moved += static_cast<std::size_t>(result);
     IOLITE_ASSERT(op.moved <= op.size, "the kernel moves no more than it was asked to");
     const bool whole = !op.all || op.moved == op.size;
-    if (!whole && !op.cancel_requested) return false;
+    if (!whole && !op.cancel_requested) {
+      if (op.idles) op.through->moved_on(op, now());
+      return false;
+    }
     op.outcome = whole ? static_cast<int>(std::min<std::size_t>(op.moved, INT32_MAX)) : -ECANCELED;
   } else if (op.kind == op_kind::accept && is_transient_accept_error(result) &&
              !op.cancel_requested) {
@@ -349,7 +352,9 @@ void engine::start_continuing() noexcept {
 void engine::expire() noexcept {
   const clock::time_point t = now();
   while (operation* op = deadlines_->expired(t)) {
-    if (op->kind == op_kind::sleep) {
+    if (op->deadline > t) {  // bytes have moved meanwhile: see over()
+      deadlines_->add(*op);
+    } else if (op->kind == op_kind::sleep) {
       finish(*op, 0);
     } else {
       op->timed_out = !op->cancel_requested;

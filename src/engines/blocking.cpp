@@ -119,6 +119,7 @@ std::unique_ptr<engine> blocking_engine::for_child_thread() {
   if (!made.it)
     throw std::system_error(-made.error, std::system_category(), "an engine for a child task");
   made.it->limit_leases(lease_memory_);
+  take_streams_of(*made.it);
   return std::move(made.it);
 }
 

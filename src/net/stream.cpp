@@ -7,6 +7,7 @@
 #include "iolite/system_descriptor.hpp"
 #include "iolite/time.hpp"
 #include "kernel/kernel.hpp"
+#include "net/stream_limits.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <new>
 #include <utility>
 
 namespace iolite {
@@ -37,22 +39,21 @@ bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c
   op.all = is(all);
   op.picks_buffer = w.picks_buffer;
   op.gathers = w.gathers;
-  op.short_is_empty = s.tcp_;
+  op.short_is_empty = s.is_tcp();
+  op.idles = false;
   op.fd = s.fd_;
   op.data = w.data;
   op.size = w.size;
   op.through = &s;
   op.waiter = h;
-  if (w.kind == op_kind::recv && s.at_end_for(op)) {
-    op.outcome = 0;
-    op.moved = 0;
-    return false;
-  }
   op.deadline = deadline;
-  if (s.idle_ms_ > 0 && deadline == never) {
-    op.deadline = deadline_after(c.on->now(), std::chrono::milliseconds(s.idle_ms_));
-  }
   s.seat(w.kind) = &op;
+  if (w.kind == op_kind::recv && s.at_end_for(op)) {
+    return c.on->end_early(op, 0) == engine::started::pending;
+  }
+  if ((s.idle_ms_ > 0 || s.limits()) && !s.bound(op, *c.on)) {
+    return c.on->end_early(op, -ETIMEDOUT) == engine::started::pending;
+  }
   return c.on->start(op) == engine::started::pending;
 }
 
@@ -80,18 +81,17 @@ void stream::take_leave(operation& op) noexcept {
   if (seat(op.kind) != &op) return;
   seat(op.kind) = nullptr;
   heed_reset(op);
-  if (op.kind == op_kind::recv && owner_ && owner_->receivable != detail::stream_owner::unlimited) {
-    owner_->receivable -=
-        static_cast<std::uint32_t>(std::min<std::size_t>(owner_->receivable, op.moved));
-  }
+  if (auto* const l = limits()) l->ended(op, *engine_);
 }
 
 void stream::heed_reset(operation& op) noexcept {
   if (op.outcome == -ECONNRESET) {
-    cut_ = op.kind == op_kind::send;
+    if (op.kind == op_kind::send) more_.fetch_or(was_cut);
+    else more_.fetch_and(~was_cut);
   } else if (op.kind == op_kind::recv && op.outcome >= 0 &&
              (op.all ? op.moved < op.size : op.outcome == 0 && op.size > 0)) {
-    if (cut_.load(std::memory_order_relaxed) && cut_.exchange(false)) op.outcome = -ECONNRESET;
+    if ((more_.load(relaxed) & was_cut) == 0) return;
+    if ((more_.fetch_and(~was_cut) & was_cut) != 0) op.outcome = -ECONNRESET;
   }
 }
 
@@ -152,17 +152,20 @@ std::size_t send_pieces_operation::pieces_after(std::size_t sent, std::span<piec
 // it is received all the same. So what is there at first is counted, and more is not taken, but for
 // the rest of what a recv_all() has begun.
 bool stream::at_end_for(operation& receive) noexcept {
-  if (!owner_ || fd_ < 0 || !owner_->home.ending()) return false;
-  std::uint32_t& receivable = owner_->receivable;
-  if (receivable == detail::stream_owner::unlimited) {
+  if (!owner_ || fd_ < 0 || !owner_->home->ending()) return false;
+  if ((more_.load(relaxed) & at_end) != 0) return true;
+  detail::stream_limits* l = limits();
+  if (!l || l->receivable == l->unlimited) {
     const std::size_t ahead = engine_->arrived_ahead(fd_);  // first: no more leaves the kernel then
     int arrived = 0;
     const system_descriptor socket(*this);
     if (engine_->os().bytes_arrived(socket.number(), &arrived) < 0) return false;
-    receivable = static_cast<std::uint32_t>(ahead + static_cast<std::size_t>(arrived));
+    const auto all = static_cast<std::uint32_t>(ahead + static_cast<std::size_t>(arrived));
+    if (!limit_receiving(all)) return true;
+    l = limits();
   }
-  if (!receive.all) receive.size = std::min<std::size_t>(receive.size, receivable);
-  return receivable == 0;
+  if (!receive.all) receive.size = std::min<std::size_t>(receive.size, l->receivable);
+  return l->receivable == 0;
 }
 
 // --- connecting ---
@@ -236,6 +239,7 @@ task<result<stream>> stream::connect(endpoint to, clock::duration limit) {
 
 result<void> stream::shutdown_write() noexcept {
   if (fd_ < 0) return failure(-EBADF);
+  check_thread();
   const system_descriptor socket(*this);
   if (socket.number() < 0) return failure(socket.number());
   const int r = engine_->os().shutdown(socket.number(), SHUT_WR);
@@ -248,7 +252,7 @@ task<void> stream::finish(clock::duration limit) {
   const clock::time_point until = deadline_after(c.on->now(), limit);
   if (shutdown_write()) {
     std::array<std::byte, 1024> dropped;
-    for (;;) {
+    while (c.on->now() < until) {  // a peer that never pauses is never waited for
       auto rest = recv(dropped);
       rest.deadline = until;
       const auto n = co_await rest;
@@ -258,50 +262,77 @@ task<void> stream::finish(clock::duration limit) {
   close();
 }
 
+stream::stream(engine& on, int fd, bool tcp) noexcept
+    : engine_(on.of_streams_), more_(tcp ? over_tcp : 0), fd_(fd) {
+  if (fd_ >= 0) engine_->streams_.fetch_add(1, relaxed);
+}
+
+// A blocking engine does nothing for a descriptor but system calls, which any thread may make.
+void stream::check_thread() const noexcept {
+  IOLITE_ASSERT(!engine_ || !engine_->runs_elsewhere() || engine_->traits().blocking,
+                "a stream is used, moved and closed on the thread of its engine");
+}
+
+// It has no descriptor any more.
+void stream::forget() noexcept {
+  fd_ = -1;
+  delete limits();
+  more_.fetch_and(over_tcp);
+  engine_->streams_.fetch_sub(1, relaxed);
+}
+
 void stream::close() noexcept {
   if (fd_ < 0) return;
+  check_thread();
   for (operation** const seat : {&receiving_, &sending_}) {
     if (auto* op = std::exchange(*seat, nullptr)) op->through = nullptr, engine_->cancel(*op);
   }
-  const int fd = std::exchange(fd_, -1);
-  if (auto* owner = std::exchange(owner_, nullptr)) owner->home.closing(*owner);
-  engine_->close(fd);
+  const int fd = fd_;
+  forget();
+  auto* const owner = std::exchange(owner_, nullptr);
+  if (!owner) return engine_->close(fd);
+  owner->of = nullptr;
+  owner->home->close(*owner, *engine_, fd, is_tcp());
 }
 
 int stream::release() noexcept {
   IOLITE_ASSERT(!receiving_ && !sending_,
                 "a stream is released only while nothing is pending on it");
   if (fd_ < 0) return -1;
+  check_thread();
   if (!engine_->take_nothing_ahead(fd_)) return -EBUSY;
   const int fd = engine_->expose(fd_);
   if (fd < 0) return fd;
   if (fd == fd_) engine_->forget(fd_);
   else engine_->close(fd_);  // there are two for the socket
-  owner_ = nullptr;
-  fd_ = -1;
+  forget();
+  if (auto* const owner = std::exchange(owner_, nullptr)) {
+    owner->of = nullptr;
+    owner->home->released(*owner);
+  }
   return fd;
 }
 
 void stream::take(stream& other) noexcept {
   IOLITE_ASSERT(!other.receiving_ && !other.sending_,
                 "a stream is moved only while nothing is pending on it");
+  other.check_thread();
   engine_ = other.engine_;
   fd_ = std::exchange(other.fd_, -1);
-  tcp_ = other.tcp_;
   idle_ms_ = other.idle_ms_;
-  owner_ = std::exchange(other.owner_, nullptr);
+  set_owner(std::exchange(other.owner_, nullptr));
   // Nothing is pending: no other thread sees either of them.
-  cut_.store(other.cut_.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  other.cut_.store(false, std::memory_order_relaxed);
+  const std::uintptr_t more = other.more_.load(relaxed);
+  more_.store(more, relaxed);
+  other.more_.store(more & over_tcp, relaxed);
+}
+
+void stream::set_owner(detail::stream_owner* owner) noexcept {
+  owner_ = owner;
+  if (owner_) owner_->of = this;
 }
 
 // --- addresses and options ---
-
-void stream::set_idle_timeout(clock::duration limit) noexcept {
-  using std::chrono::milliseconds;
-  const bool any = limit > clock::duration::zero() && limit < milliseconds(UINT32_MAX);
-  idle_ms_ = any ? static_cast<std::uint32_t>(std::chrono::ceil<milliseconds>(limit).count()) : 0;
-}
 
 endpoint stream::local() const noexcept {
   sockaddr_storage a{};

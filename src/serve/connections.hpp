@@ -4,10 +4,12 @@
 #include "iolite/scope.hpp"
 #include "iolite/stream.hpp"
 #include "kernel/kernel.hpp"
+#include "serve/lingering.hpp"
 
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -37,31 +39,52 @@ class connection_table final : private detail::stream_home {
     connection_table* of_ = nullptr;
   };
 
-  // A connection with a thread or a process of its own, from accept to the end of its handler.
-  // Told when its descriptor is closed, so that a number that was used again is never shut down.
+  // A connection with a thread or a process of its own, from accept until its handler has ended and
+  // its stream is closed. It learns of both: a number that is used again is never shut down.
   class entry final : private detail::stream_owner {
    public:
-    // `fd` -1: somebody else's (a child process's), only counted here.
-    entry(connection_table& table, int fd, place at) noexcept;
+    entry(connection_table& table, int fd) noexcept;
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
-    ~entry();
+    // It begins.
+    void enter(place at) noexcept;
     // Told by `s` from now on.
-    void owns(stream& s) noexcept { s.set_owner(this); }
+    void owns(stream& s) noexcept;
     // The engine it runs on, or null once that is to end; `alone`: nothing else runs there.
     void runs_on(engine* e, bool alone = false) noexcept;
+    // What the stream needs until it is closed, where that may be after the handler's end.
+    void needs(std::shared_ptr<engine> on, std::shared_ptr<const void> server) noexcept;
+    // Closes the stream, wherever it is. On the thread of its engine.
+    void close_stream() noexcept;
 
    private:
     friend class connection_table;
+    ~entry();
+    void forget_number() noexcept;
+    void let_go(std::unique_lock<std::mutex>& hold) noexcept;
+
     connection_table& table_;
+    std::shared_ptr<engine> engine_;  // see needs()
+    std::shared_ptr<const void> server_;
+    int fd_;  // -1 once it is closed
     engine* on_ = nullptr;
     bool alone_ = false;
+    bool has_stream_ = false;
+    bool has_handler_ = true;
+    bool entered_ = false;
     entry* next_ = nullptr;
     entry* prev_ = nullptr;
   };
+  // The handler of an entry has ended, or never began.
+  struct handler_over {
+    void operator()(entry* e) const noexcept;
+  };
+  using entry_of_handler = std::unique_ptr<entry, handler_over>;
+  [[nodiscard]] entry_of_handler add(int fd) { return entry_of_handler(new entry(*this, fd)); }
 
   connection_table(kernel& os, unsigned most) noexcept
-      : os_(os), most_(most), changed_(lock_), emptied_(lock_) {}
+      : os_(os), most_(most), lingering_(os), changed_(lock_), emptied_(lock_), lingers_(lock_),
+        settled_(lock_) {}
 
   // Each sees the end of its stream once what has arrived is read: who waits for a request ends.
   // Those of a loop are its own to drain and to cut.
@@ -71,6 +94,15 @@ class connection_table final : private detail::stream_home {
   // Nothing goes in or out any more, and what waits for anything else is cancelled.
   // The number of entries there were.
   unsigned cut() noexcept;  // 0 from the second call on
+
+  // Closes a stream of this server. During a drain it ends politely: see lingering.hpp.
+  void end(engine& on, int fd, bool tcp) noexcept;
+  // Ends those that linger, one after the other, until it is cancelled.
+  task<void> let_linger();
+  task<void> until_none_lingers();
+  [[nodiscard]] auto none_lingers() noexcept {
+    return detail::condition_wait(settled_, [this]() noexcept { return lingering_.empty(); });
+  }
 
   // A place, or none: the table is full.
   [[nodiscard]] place admit() noexcept;
@@ -90,7 +122,8 @@ class connection_table final : private detail::stream_home {
     return detail::condition_wait(changed_, [this]() noexcept { return live_ < most_; });
   }
   [[nodiscard]] auto none_left() noexcept {
-    return detail::condition_wait(emptied_, [this]() noexcept { return live_ == 0; });
+    return detail::condition_wait(emptied_,
+                                  [this]() noexcept { return live_ == 0 && lingering_.empty(); });
   }
   // co_await one_ended(ended()): until one more has ended.
   [[nodiscard]] std::uint64_t ended() const noexcept;
@@ -101,7 +134,10 @@ class connection_table final : private detail::stream_home {
  private:
   void tell_live() noexcept;
   void one_less() noexcept;
-  void closing(detail::stream_owner& s) noexcept override;
+  bool look_at_lingering() noexcept;
+  void none_lingers_now() noexcept;
+  void close(detail::stream_owner& s, engine& on, int fd, bool tcp) noexcept override;
+  void released(detail::stream_owner& s) noexcept override;
 
   kernel& os_;
   const unsigned most_;
@@ -112,12 +148,15 @@ class connection_table final : private detail::stream_home {
   std::atomic<bool> draining_ = false;  // written with the lock held
   bool cut_ = false;
   std::atomic<unsigned>* published_ = nullptr;
+  lingering lingering_;
   detail::wait_list changed_;  // woken by each connection that ends
-  detail::wait_list emptied_;  // woken by the last one
+  detail::wait_list emptied_;  // woken when there is none left, and none lingers
+  detail::wait_list lingers_;  // woken by each that lingers
+  detail::wait_list settled_;  // woken when none lingers any more
 };
 
 // The connections that a loop runs. On its thread only, and outlived by none of them.
-class loop_connections final : private child_keeper, private detail::stream_home {
+class loop_connections final : private child_keeper {
  public:
   // Who is told of what a handler has let out.
   using failure = std::function<void(const std::exception_ptr&)>;
@@ -125,6 +164,9 @@ class loop_connections final : private child_keeper, private detail::stream_home
   // `live` says how many they are, to any thread.
   loop_connections(engine& on, connection_table& table, std::atomic<int>& live, failure failed)
       : on_(on), table_(table), live_(live), failed_(std::move(failed)), handlers_(on, this) {}
+  loop_connections(const loop_connections&) = delete;
+  loop_connections& operator=(const loop_connections&) = delete;
+  ~loop_connections() { close_kept(); }
 
   // Runs `handle`, which is given `s`, as one of them. Throws std::bad_alloc without memory to know
   // it by; whatever the handler throws is told.
@@ -133,21 +175,34 @@ class loop_connections final : private child_keeper, private detail::stream_home
   // As the table's.
   void drain() noexcept;
   unsigned cut() noexcept;
+  // Closes the streams that have outlived their handlers, wherever they are.
+  void close_kept() noexcept;
   [[nodiscard]] scope& handlers() noexcept { return handlers_; }
   [[nodiscard]] engine& on() const noexcept { return on_; }
 
  private:
   struct connection;
+  // Of the streams whose handlers run, and of those that have outlived theirs.
+  struct home_of_streams final : detail::stream_home {
+    home_of_streams(loop_connections& all, bool of_kept) noexcept : of(all), kept(of_kept) {}
+    void close(detail::stream_owner& s, engine& on, int fd, bool tcp) noexcept override;
+    void released(detail::stream_owner& s) noexcept override;
+    [[nodiscard]] bool ending() const noexcept override { return of.table_.ending(); }
+    loop_connections& of;
+    const bool kept;
+  };
   void threw(const std::exception_ptr& thrown) noexcept override { failed_(thrown); }
   void over(child_task& c) noexcept override;
-  void closing(detail::stream_owner& s) noexcept override { s.fd = -1; }
-  [[nodiscard]] bool ending() const noexcept override;
+  void forget_kept(connection& c) noexcept;
   void shut_down(int how) noexcept;
 
   engine& on_;
   connection_table& table_;
   std::atomic<int>& live_;
   const failure failed_;
+  home_of_streams running_{*this, false};
+  home_of_streams kept_{*this, true};
+  child_task* first_kept_ = nullptr;  // records whose handlers have ended, but not their streams
   detail::bare_scope handlers_;
 };
 

@@ -156,8 +156,9 @@ server::outcome server::serve_queue() {
     auto worker = make_plain_blocking(os_, options_.engine.lease_memory);
     if (!worker) return std::unexpected(worker.error());
     try {
-      threads.start([self = shared_from_this(), queue, e = std::move(*worker)]() mutable {
-        e->run(self->work_off(std::move(queue), *e));
+      threads.start([self = shared_from_this(), queue,
+                     e = std::shared_ptr<engine>(std::move(*worker))]() mutable {
+        e->run(self->work_off(std::move(queue), e));
       });
     } catch (const std::system_error& e) {
       return no_thread(e, i + 1, n);
@@ -172,7 +173,7 @@ server::outcome server::serve_queue() {
   return {};
 }
 
-task<void> server::work_off(std::shared_ptr<waiting_room> room, engine& on) {
+task<void> server::work_off(std::shared_ptr<waiting_room> room, std::shared_ptr<engine> on) {
   for (bool starved = false;;) {
     if (std::exchange(starved, false)) co_await sleep(pause_length);
     try {
@@ -182,10 +183,14 @@ task<void> server::work_off(std::shared_ptr<waiting_room> room, engine& on) {
         room->turn_away(*next);
         continue;
       }
-      connection_table::entry entry(connections_, next->fd, connections_.held());
-      entry.runs_on(&on, true);
-      co_await connection(stream(on, next->fd, next->tcp), entry);
-      entry.runs_on(nullptr);
+      stream s(*on, next->fd, next->tcp);
+      place at = connections_.held();
+      const auto entry = connections_.add(next->fd);
+      entry->enter(std::move(at));
+      entry->needs(on, shared_from_this());
+      entry->runs_on(on.get(), true);
+      co_await connection(std::move(s), *entry);
+      entry->runs_on(nullptr);
     } catch (const std::bad_alloc&) {  // of one connection at most: it is closed
       note_starved_connection();
       if (stopping_) co_return;  // what is left in the queue is closed

@@ -92,7 +92,7 @@ task<void> server::connection_processes::one(const std::vector<int>& listeners, 
   }
   forked = pid;
   if (pid < 0) co_return;
-  const connection_table::entry counted(of_.connections_, -1, std::move(at));
+  const place held(std::move(at));
   task<int>& ended = *end;  // NOLINT(bugprone-unchecked-optional-access): there is a child
   const int status = co_await ended;
   if (is_well(status) || killed_) co_return;
@@ -103,12 +103,19 @@ task<void> server::connection_processes::one(const std::vector<int>& listeners, 
 
 // In a child: one connection. The exit status.
 int server::serve_one(int fd, bool tcp) {
-  connection_table::entry entry(connections_, fd, connections_.admit());
+  const auto entry = connections_.add(fd);
+  entry->enter(connections_.admit());
   stop_signals::end_connection(os_, fd);
-  const auto on = connection_engine();
-  if (on) run_alone(**on, fd, tcp, entry);
-  else log_once(log_cause::child, [&] { return "a connection is closed: " + on.error().message; });
-  return on ? 0 : 1;
+  auto on = connection_engine();
+  if (!on) {
+    log_once(log_cause::child, [&] { return "a connection is closed: " + on.error().message; });
+    return 1;
+  }
+  const std::shared_ptr<engine> mine(std::move(*on));
+  run_alone(mine, fd, tcp, *entry);
+  entry->close_stream();
+  mine->run(connections_.until_none_lingers());  // the supervisor ends it when the time is over
+  return 0;
 }
 
 }  // namespace iolite

@@ -161,9 +161,15 @@ std::expected<std::unique_ptr<engine>, error> server::connection_engine() const 
 
 // --- one connection ---
 
+void server::limit(stream& s) const {
+  s.set_idle_timeout(options_.idle_timeout);
+  s.set_connection_timeout(options_.connection_timeout);
+  s.set_rate_min(options_.rate_min);
+}
+
 task<void> server::connection(stream s, connection_table::entry& entry) {
   entry.owns(s);
-  s.set_idle_timeout(options_.idle_timeout);
+  limit(s);
   try {
     task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
     co_await handled;
@@ -174,9 +180,10 @@ task<void> server::connection(stream s, connection_table::entry& entry) {
 
 // On a blocking engine, whose acceptor serves as well.
 task<void> server::take_alone(stream s, place at) {
-  connection_table::entry entry(connections_, s.native_handle(), std::move(at));
-  entry.runs_on(s.on());
-  co_await connection(std::move(s), entry);
+  const auto entry = connections_.add(s.native_handle());
+  entry->enter(std::move(at));
+  entry->runs_on(s.on());
+  co_await connection(std::move(s), *entry);
 }
 
 void server::note_failure(const std::exception_ptr& thrown) noexcept {
@@ -194,7 +201,7 @@ void server::note_failure(const std::exception_ptr& thrown) noexcept {
 }
 
 void server::start_on_loop(loop_connections& connections, stream s, place at) {
-  s.set_idle_timeout(options_.idle_timeout);
+  limit(s);
   connections.start(handler_, std::move(s), std::move(at));
 }
 
@@ -238,6 +245,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   detail::bare_scope timer;
   try {
     timer.spawn(cut_after_timeout(acceptors, connections));
+    timer.spawn(connections_.let_linger());
   } catch (const std::bad_alloc&) {  // no memory to wait
     cut(acceptors, connections);
   }
@@ -248,6 +256,9 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   listeners.clear();
   while (const auto late = seat.coming.try_receive()) take_newcomer(*late, seat, connections);
   if (connections.handlers().to_be_joined()) co_await connections.handlers().join();
+  connections.close_kept();
+  auto all_have_ended = connections_.none_lingers();
+  static_cast<void>(co_await all_have_ended);
   timer.cancel();
   if (timer.to_be_joined()) co_await timer.join();
   if (failed) std::rethrow_exception(failed);

@@ -56,6 +56,7 @@ class server : public std::enable_shared_from_this<server> {
   // it is closed, whoever does it. From accept to the end of its handler; `known` where it has an
   // entry already.
   task<void> connection(stream s, connection_table::entry& entry);
+  void limit(stream& s) const;  // throws std::bad_alloc
   void note_failure(const std::exception_ptr& thrown) noexcept;
   void start_on_loop(loop_connections& connections, stream s, place at);
   task<void> take_on_loop(loop_connections& connections, stream s, place at);
@@ -94,7 +95,8 @@ class server : public std::enable_shared_from_this<server> {
   task<void> accept_for_threads(std::vector<listener> listeners);
   task<void> start_thread(stream s, place at);
   [[nodiscard]] std::error_code try_start_thread(stream& s, place& at);
-  void run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept;
+  void run_alone(const std::shared_ptr<engine>& on, int fd, bool tcp,
+                 connection_table::entry& entry) noexcept;
   void note_starved_connection() noexcept;
   task<void> end_threads();
 
@@ -109,7 +111,7 @@ class server : public std::enable_shared_from_this<server> {
                      loop_connections& connections);
   outcome serve_queue();  // blocking/pool
   struct waiting_room;
-  task<void> work_off(std::shared_ptr<waiting_room> queue, engine& on);
+  task<void> work_off(std::shared_ptr<waiting_room> queue, std::shared_ptr<engine> on);
   task<void> accept_for_queue(std::vector<listener> listeners, waiting_room& queue);
   task<void> into_queue(waiting_room& queue, stream s, place at);
 

@@ -100,11 +100,13 @@ std::error_code server::try_start_thread(stream& s, place& at) {
   try {
     auto on = connection_engine();
     if (!on) return on.error().code;
-    os_thread(os_, [self = shared_from_this(), mine = std::move(*on), fd = s.native_handle(),
+    os_thread(os_, [self = shared_from_this(), mine = std::shared_ptr<engine>(std::move(*on)),
+                    entry = connections_.add(s.native_handle()), fd = s.native_handle(),
                     tcp = s.is_tcp()]() mutable {
-      connection_table::entry entry(self->connections_, fd, self->connections_.held());
-      self->run_alone(*mine, fd, tcp, entry);
+      entry->enter(self->connections_.held());
+      self->run_alone(mine, fd, tcp, *entry);
       mine.reset();  // while the entry says that the thread is there
+      entry.reset();
     }).detach();
   } catch (const std::system_error& e) {
     return e.code();
@@ -116,14 +118,18 @@ std::error_code server::try_start_thread(stream& s, place& at) {
   return {};
 }
 
-void server::run_alone(engine& on, int fd, bool tcp, connection_table::entry& entry) noexcept {
-  entry.runs_on(&on, true);
+void server::run_alone(const std::shared_ptr<engine>& on, int fd, bool tcp,
+                       connection_table::entry& entry) noexcept {
+  const bool blocking = on->traits().blocking;
+  if (blocking) entry.needs(on, shared_from_this());
+  entry.runs_on(on.get(), true);
   try {
-    on.run(connection(stream(on, fd, tcp), entry));
+    on->run(connection(stream(*on, fd, tcp), entry));
   } catch (const std::bad_alloc&) {
     note_starved_connection();
   }
   entry.runs_on(nullptr);
+  if (!blocking) entry.close_stream();  // the engine ends here
 }
 
 void server::note_starved_connection() noexcept {
@@ -134,11 +140,19 @@ void server::note_starved_connection() noexcept {
 // Threads cannot be ended from outside: their connections are.
 task<void> server::end_threads() {
   connections_.drain();
+  detail::bare_scope lookers;
+  try {
+    lookers.spawn(connections_.let_linger());
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): what lingers is cut then
+  }
   auto gone = connections_.none_left();
-  if (co_await (gone | within(options_.drain_timeout))) co_return;
-  counts_.connections_cancelled += connections_.cut();
-  auto gone_now = connections_.none_left();
-  static_cast<void>(co_await (gone_now | within(grace)));
+  if (const auto r = co_await (gone | within(options_.drain_timeout)); !r) {
+    counts_.connections_cancelled += connections_.cut();
+    auto gone_now = connections_.none_left();
+    static_cast<void>(co_await (gone_now | within(grace)));
+  }
+  lookers.cancel();
+  if (lookers.to_be_joined()) co_await lookers.join();
 }
 
 }  // namespace iolite

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <future>
+#include <sys/socket.h>
 
 namespace iolite_test {
 namespace {
@@ -213,17 +214,93 @@ TEST_P(serve, a_peer_that_asks_without_end_does_not_hold_up_the_drain) {
     while (peer.send_all("?")) {
     }
   });
+  std::atomic<bool> reset = false;
   std::thread reading([&] {
     try {
       for (std::string got; !(got = peer.recv_some()).empty();) answered += got.size();
-    } catch (const std::system_error&) {  // it was closed with requests unread: a reset
+    } catch (const std::system_error&) {
+      reset = true;
     }
   });
   EXPECT_TRUE(eventually([&] { return answered > 1000; }));
   EXPECT_EQ(server.stop(SIGTERM), 0);
   asking.join();
   reading.join();
+  EXPECT_FALSE(reset) << "though requests are unread";
   EXPECT_EQ(server.report().connections_cancelled, 0U);
+}
+
+constexpr std::size_t request_bytes = 4096, answer_bytes = 16'384;
+
+// A large answer for each request, so that many are on their way when the end comes.
+task<> generous(stream peer) {
+  std::string request(request_bytes, '?');
+  const std::string answer = pattern(answer_bytes);
+  for (;;) {
+    const auto got = co_await peer.recv_all(bytes_of(request));
+    if (!got) co_return;
+    const auto sent = co_await send_text(peer, answer);
+    if (!sent) co_return;
+  }
+}
+
+TEST_P(serve, a_drain_delivers_what_it_has_sent_to_a_peer_that_asks_on_and_on) {
+  serve_options o = options();
+  o.workers = 2;
+  o.drain_timeout = 20s;
+  served server(generous, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  std::jthread asking([&] {
+    const std::string request(request_bytes, 'r');
+    while (peer.send_all(request)) {
+    }
+  });
+  // Nothing is read before the drain has begun.
+  EXPECT_EQ(peer.recv_exactly(answer_bytes), pattern(answer_bytes));
+  server.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] {
+    raw_socket late;
+    return raw_socket::try_connect(server.at(), late) == ECONNREFUSED;
+  }));
+  int error = 0;
+  const std::string rest = peer.recv_until_gone(error);
+  EXPECT_EQ(error, 0) << "reset after " << rest.size() << " bytes";
+  EXPECT_EQ(rest.size() % answer_bytes, 0U) << "an answer is cut";
+  EXPECT_EQ(server.wait(), 0);
+  asking.join();
+  EXPECT_EQ(server.report().connections_cancelled, 0U);
+}
+
+// Its descriptor is the handler's own from then on: the drain must not touch that number.
+task<> release_and_answer_once(stream peer) {
+  const int fd = peer.release();
+  EXPECT_GE(fd, 0);
+  const raw_socket own(fd);
+  char c = 'r';
+  for (long n = ::send(fd, &c, 1, 0); n < 0 || c == 'r';) {
+    static_cast<void>(co_await iolite::sleep(1ms));
+    n = ::recv(fd, &c, 1, MSG_DONTWAIT);
+    if (n == 0) co_return;
+  }
+  own.send_all(std::string_view(&c, 1));
+}
+
+TEST_P(serve, a_stream_that_was_released_is_not_drained) {
+  serve_options o = options();
+  o.drain_timeout = 20s;
+  served server(release_and_answer_once, o);
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  EXPECT_EQ(peer.recv_exactly(1), "r");
+  server.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] {
+    raw_socket late;
+    return raw_socket::try_connect(server.at(), late) == ECONNREFUSED;
+  }));
+  EXPECT_TRUE(peer.send_all("x"));
+  EXPECT_EQ(peer.recv_until_end(), "x");
+  EXPECT_EQ(server.wait(), 0);
 }
 
 // In this process, so that sanitizers see both sides.

@@ -282,5 +282,26 @@ TEST_P(engine, finish_gives_up_on_a_peer_that_never_ends) {
   EXPECT_GE(now() - begin, 20ms);
 }
 
+TEST_P(engine, finish_gives_up_on_a_peer_that_sends_on_and_on) {
+  half_pair pair = tcp_half(on());
+  struct bodies {
+    static task<> body(stream s) {
+      co_await s.finish(1ms);
+      EXPECT_FALSE(s.is_open());
+    }
+  };
+  bool all_was_taken = true;
+  other_thread flood([&] {
+    const std::string much = pattern(1 << 20);
+    for (int i = 0; i < (is_simulated() ? 32 : 512) && all_was_taken; ++i) {
+      all_was_taken = pair.theirs.send_all(much);
+    }
+    pair.theirs.close();
+  });
+  run(bodies::body(std::move(pair.ours)));
+  flood.join();
+  EXPECT_FALSE(all_was_taken);
+}
+
 }  // namespace
 }  // namespace iolite_test

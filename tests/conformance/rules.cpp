@@ -284,5 +284,66 @@ TEST_P(engine, another_thread_that_runs_the_engine_stops_the_program) {
       "thread");
 }
 
+// What another thread does to a stream while its engine runs here.
+void expect_stops_on_another_thread(const std::string& name, void* (*what)(void*),
+                                    const char* words) {
+  struct body {
+    static task<> all(half_pair& p, void* (*what)(void*)) {
+      EXPECT_TRUE(p.theirs.send_all("x"));
+      auto lent = co_await p.ours.recv_lease();
+      EXPECT_TRUE(lent);
+      std::pair<stream*, lease*> both{&p.ours, &*lent};
+      pthread_t other{};
+      pthread_create(&other, nullptr, what, &both);
+      pthread_join(other, nullptr);
+    }
+  };
+  expect_stops(
+      [&] {
+        auto e = new_engine(name);
+        half_pair pair = unix_half(*e);
+        e->run(body::all(pair, what));
+      },
+      words);
+}
+
+TEST_P(engine, a_stream_that_another_thread_closes_stops_the_program) {
+  if (traits().blocking) GTEST_SKIP() << "two threads may share a stream there";
+  using both = std::pair<stream*, lease*>;
+  const auto close = [](void* of) -> void* {
+    static_cast<both*>(of)->first->close();
+    return nullptr;
+  };
+  const auto end = [](void* of) -> void* {
+    static_cast<void>(static_cast<both*>(of)->first->shutdown_write());
+    return nullptr;
+  };
+  const auto move = [](void* of) -> void* {
+    const stream taken = std::move(*static_cast<both*>(of)->first);
+    return nullptr;
+  };
+  expect_stops_on_another_thread(GetParam(), close, "on the thread of its engine");
+  expect_stops_on_another_thread(GetParam(), end, "on the thread of its engine");
+  expect_stops_on_another_thread(GetParam(), move, "on the thread of its engine");
+}
+
+TEST_P(engine, a_lease_that_another_thread_gives_back_stops_the_program) {
+  const auto give = [](void* of) -> void* {
+    static_cast<std::pair<stream*, lease*>*>(of)->second->release();
+    return nullptr;
+  };
+  expect_stops_on_another_thread(GetParam(), give, "on the thread of its engine");
+}
+
+TEST_P(engine, a_stream_that_outlives_its_engine_stops_the_program) {
+  expect_stops(
+      [name = GetParam()] {
+        auto e = new_engine(name);
+        half_pair pair = unix_half(*e);
+        e.reset();
+      },
+      "a stream is closed before its engine is destroyed");
+}
+
 }  // namespace
 }  // namespace iolite_test

@@ -307,5 +307,39 @@ TEST_P(engine, a_released_stream_leaves_the_descriptor_open) {
   EXPECT_EQ(ours.recv_some(), "for others");
 }
 
+// An operation that is kept in a variable outlives the temporary it was made from.
+TEST_P(engine, what_is_sent_from_a_temporary_is_kept_until_it_is_sent) {
+  struct body {
+    static std::vector<std::byte> bytes(char c) {
+      return std::vector<std::byte>(1000, static_cast<std::byte>(c));
+    }
+    static task<> check(stream& to) {
+      auto text = to.send_all(std::string(1000, 'a'));
+      auto binary = to.send_all(bytes('b'));
+      auto array = to.send_all(std::array<std::byte, 2>{std::byte{'c'}, std::byte{'c'}});
+      const std::string d(1000, 'd');
+      const piece whole = std::as_bytes(std::span(d));
+      auto pieces = to.send_all(std::vector<piece>{whole, whole});
+      frames messages(to);
+      auto message = messages.send(std::string(1000, 'e'));
+      const std::string reused_stack_and_heap(1000, '!');
+      EXPECT_TRUE(co_await text);
+      EXPECT_TRUE(co_await binary);
+      EXPECT_TRUE(co_await array);
+      EXPECT_TRUE(co_await pieces);
+      EXPECT_TRUE(co_await message);
+      EXPECT_TRUE(co_await (to.send_all(std::string(1000, 'f')) | within(10s)));
+      EXPECT_EQ(reused_stack_and_heap.size(), 1000U);
+    }
+  };
+  half_pair p = unix_half(on());
+  run(body::check(p.ours));
+  p.ours.close();
+  using namespace std::string_literals;
+  EXPECT_EQ(p.theirs.recv_until_end(), std::string(1000, 'a') + std::string(1000, 'b') + "cc" +
+                                           std::string(2000, 'd') + "\0\0\3\xe8"s +
+                                           std::string(1000, 'e') + std::string(1000, 'f'));
+}
+
 }  // namespace
 }  // namespace iolite_test
