@@ -16,9 +16,37 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace iolite {
+
+namespace detail {
+
+// Converts to a reference of either kind, and so to no value: what can be called with it takes a
+// stream&&.
+struct any_reference_to_stream {
+  operator stream&() const;  // NOLINT(google-explicit-constructor): that is its purpose
+  operator stream&&() const;  // NOLINT(google-explicit-constructor)
+};
+
+// Whether F is a function, or a class with one call operator that is no template.
+template <class F>
+concept plain_callable =
+    std::is_function_v<std::remove_pointer_t<F>> || requires { &F::operator(); };
+
+// Whether F refers to a stream that its caller has, instead of taking it.
+template <class F>
+constexpr bool borrows_stream() noexcept {
+  if constexpr (plain_callable<F>) {
+    return std::is_invocable_v<F&, any_reference_to_stream> || std::is_invocable_v<F&, stream&>;
+  } else {
+    return std::is_invocable_v<F&, stream&>;
+  }
+}
+
+}  // namespace detail
 
 // Called for each connection, on the thread (or in the process) that runs it; an exception ends
 // that connection only, and is logged. Something that is called as `task<> handle(stream peer)`: it
@@ -30,7 +58,18 @@ namespace iolite {
 // when serve() does; with the placements `thread` and `process`, where each connection has one,
 // when the handler does. Streams that are left then are closed, wherever they are. Not so with
 // blocking/thread and blocking/pool: there any thread may use a stream, until it is closed.
-using handler = std::function<task<void>(stream)>;
+class handler : public std::function<task<void>(stream)> {
+ public:
+  handler() noexcept = default;
+  template <class F>
+    requires(!std::is_base_of_v<handler, std::remove_cvref_t<F>> &&
+             std::is_invocable_r_v<task<void>, std::decay_t<F>&, stream>)
+  handler(F&& f)  // NOLINT(google-explicit-constructor): as std::function
+      : function(std::forward<F>(f)) {
+    static_assert(!detail::borrows_stream<std::decay_t<F>>(),
+                  "a handler takes its stream by value, `iolite::stream peer`, not by reference");
+  }
+};
 
 // Asks a running serve() to drain. Any thread; also before serve() begins. One serve() at a time.
 class serve_stop {
