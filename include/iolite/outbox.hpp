@@ -9,9 +9,10 @@
 // room (send()), or end the connection: when the outbox is full, or by deliver_to()'s limit.
 //
 // It is a channel whose receiving end is a stream. While nothing waits, try_send() on the engine of
-// deliver_to() starts the transfer itself: what the socket takes at once wakes no task. Messages
-// that come while one is on its way are sent together, by one call, and never copied. An outbox
-// that is empty holds no memory but its own.
+// deliver_to() starts the transfer itself. Where deliver_to() holds a thread, on a blocking engine,
+// try_send() makes the call on any: what the socket takes at once wakes no task, and has left the
+// outbox when try_send() returns. Messages that come while one is on its way are sent together, by
+// one call, and never copied. An outbox that is empty holds no memory but its own.
 //
 // Any thread, but for deliver_to(). It outlives deliver_to() and all who send.
 #pragma once
@@ -45,14 +46,21 @@ class delivery : public awaitable_operation {
   friend class iolite::outbox;
   bool begin_batch(std::coroutine_handle<> h, const context& c) noexcept;
   void become_wait() noexcept;
-  void become_send(std::byte* from, std::size_t bytes, engine& e) noexcept;
-  void send_at_once(const message& m) noexcept;
+  bool become_send(piece from, engine& e) noexcept;
+  void start_sending(const message& m) noexcept;
+  void send_on_this_thread(const message& m) noexcept;
+  // Whether `to_` was closed while it waited or sent: then it may be gone.
+  [[nodiscard]] bool lost_stream() const noexcept {
+    return kind == op_kind::event ? !on : !through;
+  }
 
   outbox& from_;
   stream& to_;
   engine* on_ = nullptr;  // since it first waited
+  bool blocking_ = false;  // `on_` is
   const clock::duration limit_;
   message alone_;  // on its way, and not on the list
+  std::size_t alone_sent_ = 0;  // bytes of it that were sent before it became this one's to send
 };
 
 }  // namespace detail
@@ -111,6 +119,7 @@ class outbox final : private event_source, private piece_source {
   bool forget(operation& op) noexcept override;
   void wake_delivery() noexcept;
   void rest(detail::delivery& d, std::uint32_t out) noexcept;
+  void give_back(detail::delivery& d, int result) noexcept;
   void make_room(std::uint32_t messages) noexcept;
   std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept override;
   [[nodiscard]] std::size_t take_batch() noexcept;
@@ -121,6 +130,8 @@ class outbox final : private event_source, private piece_source {
 
   mutable std::mutex lock_;
   detail::delivery* idle_ = nullptr;  // the delivery, while it waits for something to send
+  bool lent_ = false;  // the delivery, which waits, to a try_send() on another thread
+  bool cancelled_ = false;  // meanwhile
   std::uint32_t count_ = 0;
   const std::uint32_t capacity_;
   place* first_ = nullptr;

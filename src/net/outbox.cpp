@@ -6,17 +6,18 @@
 #include "core/gather.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "kernel/kernel.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <sys/socket.h>
 
 namespace iolite {
 
 // --- the delivery: on its engine's thread ---
 
 detail::delivery::delivery(outbox& from, stream& to, clock::duration limit) noexcept
-    : from_(from), to_(to),
-      limit_(limit > clock::duration::zero() ? limit : std::chrono::milliseconds(to.idle_ms_)) {
+    : from_(from), to_(to), limit_(limit) {
   all = true;
 }
 
@@ -24,13 +25,18 @@ void detail::delivery::become_wait() noexcept {
   kind = op_kind::event;
   data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&from_));
   deadline = never;
+  on = on_;
 }
 
-void detail::delivery::become_send(std::byte* bytes, std::size_t n, engine& e) noexcept {
+// False: the time of the whole connection is over.
+bool detail::delivery::become_send(piece from, engine& e) noexcept {
   kind = op_kind::send;
-  data = bytes;
-  size = n;
-  if (limit_ > clock::duration::zero()) deadline = deadline_after(e.now(), limit_);
+  data = const_cast<std::byte*>(from.data());
+  size = from.size();
+  through = &to_;
+  idles = false;
+  deadline = limit_ > clock::duration::zero() ? deadline_after(e.now(), limit_) : never;
+  return to_.bound(*this, e);
 }
 
 bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) noexcept {
@@ -38,50 +44,72 @@ bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) 
                 "a stream is used on the engine it belongs to");
   IOLITE_ASSERT(!to_.sending_, "two tasks send on one stream at a time");
   on_ = c.on;
+  blocking_ = on_->traits().blocking;
   fd = to_.fd_;
   to_.sending_ = this;
-  if (const std::size_t bytes = from_.take_batch(); from_.batch_ > 0) {
+  piece bytes;
+  if (!alone_.empty()) {
+    bytes = alone_.bytes().subspan(alone_sent_);
+    gathers = false;
+  } else if (const std::size_t n = from_.take_batch(); from_.batch_ > 0) {
     gathers = from_.batch_ > 1;
-    const piece one = from_.first_->what.bytes();
-    become_send(gathers ? reinterpret_cast<std::byte*>(static_cast<piece_source*>(&from_))
-                        : const_cast<std::byte*>(one.data()),
-                bytes, *c.on);
-    return begin(h, c);
+    bytes = gathers ? piece(reinterpret_cast<std::byte*>(static_cast<piece_source*>(&from_)), n)
+                    : from_.first_->what.bytes();
+  } else {
+    become_wait();
+    if (!begin(h, c)) return false;
+    if (waits()) from_.rest(*this, 0);
+    return true;
   }
-  become_wait();
-  if (!begin(h, c)) return false;
-  from_.rest(*this, 0);
-  return true;
+  return become_send(bytes, *c.on) ? begin(h, c) : begin_over(h, c, -ETIMEDOUT);
 }
 
 int detail::delivery::await_resume() noexcept {
-  kind = op_kind::send;
-  to_.take_leave(*this);  // unless that was closed
+  const bool sent = kind == op_kind::send;
+  if (!lost_stream()) {
+    kind = op_kind::send;
+    to_.take_leave(*this);
+  }
   const int r = end();
-  from_.batch_is_out(!std::exchange(alone_, {}).empty());
+  if (sent) from_.batch_is_out(!std::exchange(alone_, {}).empty());
   return r;
 }
 
 // It waits, and nobody else can know: its place as the one who is idle was taken. Without a waiter
 // a start is a plain call, which ends here and does not count as the coroutine's turn.
-void detail::delivery::send_at_once(const message& m) noexcept {
+void detail::delivery::start_sending(const message& m) noexcept {
   engine& e = *on_;
   const auto coroutine = std::exchange(waiter, {});
   gathers = false;
-  become_send(const_cast<std::byte*>(m.bytes().data()), m.size(), e);
   state = op_state::done;  // as a wait
-  const bool waits = e.start(*this) == engine::started::pending;
+  const bool in_time = become_send(m.bytes(), e);
+  const bool waits = in_time && e.start(*this) == engine::started::pending;
   waiter = coroutine;
   if (waits) {
     alone_ = m;
     return;
   }
-  const int r = std::min(outcome, 0);
+  const int r = in_time ? std::min(outcome, 0) : -ETIMEDOUT;
   become_wait();
   cancel_requested = false;  // if it was, `r` says so
   state = op_state::pending;  // the same wait as before
   if (r < 0) e.post(*this, r);  // what is counted ends with the delivery
   else from_.rest(*this, 1);
+}
+
+// Any thread. The delivery waits meanwhile; what the socket does not take at once is left to it.
+void detail::delivery::send_on_this_thread(const message& m) noexcept {
+  const piece bytes = m.bytes();
+  long n = 0;
+  do {
+    if (!bytes.empty()) {
+      n = on_->os().send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+  } while (n == -EINTR);
+  if (n == static_cast<long>(bytes.size())) return from_.rest(*this, 1);
+  alone_ = m;
+  alone_sent_ = static_cast<std::size_t>(std::max(n, 0L));
+  from_.give_back(*this, n < 0 && n != -EAGAIN ? static_cast<int>(n) : 0);
 }
 
 // --- the outbox ---
@@ -97,11 +125,14 @@ outbox::~outbox() {
 bool outbox::try_send(const message& m) {
   std::unique_lock hold(lock_);
   if (closed_ || count_ == capacity_) return false;
-  if (detail::delivery* const d = idle_; d && d->on_ == engine::current()) {
+  detail::delivery* const d = idle_;
+  if (d && (d->blocking_ || d->on_ == engine::current())) {
     ++count_;
     idle_ = nullptr;
+    lent_ = d->blocking_;
     hold.unlock();  // a system call takes its time
-    d->send_at_once(m);
+    if (d->blocking_) d->send_on_this_thread(m);
+    else d->start_sending(m);
     return true;
   }
   auto* const p = new place{.what = m};
@@ -134,7 +165,7 @@ task<result<void>> outbox::deliver_to(stream& to, clock::duration limit) {
   int r = 0;
   while (r >= 0 && !over()) {
     r = co_await batch;
-    if (r >= 0 && !to.is_open()) r = -ECANCELED;
+    if (r >= 0 && batch.lost_stream()) r = -ECANCELED;
   }
   shut();
   if (r < 0) co_return failure(r);
@@ -174,6 +205,7 @@ void outbox::shut() noexcept {
 
 bool outbox::forget(operation&) noexcept {
   const std::lock_guard hold(lock_);
+  cancelled_ = lent_;  // it is told when it comes back
   return std::exchange(idle_, nullptr) != nullptr;
 }
 
@@ -188,7 +220,16 @@ void outbox::rest(detail::delivery& d, std::uint32_t out) noexcept {
   const std::lock_guard hold(lock_);
   make_room(out);
   idle_ = &d;
-  if (first_ || closed_) wake_delivery();
+  lent_ = false;
+  if (std::exchange(cancelled_, false)) std::exchange(idle_, nullptr)->on_->post(d, -ECANCELED);
+  else if (first_ || closed_) wake_delivery();
+}
+
+// It was lent, and has something to do now, or to tell.
+void outbox::give_back(detail::delivery& d, int result) noexcept {
+  const std::lock_guard hold(lock_);
+  lent_ = false;
+  d.on_->post(d, std::exchange(cancelled_, false) ? -ECANCELED : result);
 }
 
 void outbox::make_room(std::uint32_t messages) noexcept {

@@ -232,6 +232,54 @@ TEST_P(engine, closing_the_stream_ends_its_delivery) {
   EXPECT_EQ(out.code, std::errc::operation_canceled);
 }
 
+TEST_P(engine, destroying_the_stream_ends_its_delivery) {
+  if (traits().blocking) GTEST_SKIP() << "a stream is closed only by the task that uses it";
+  struct body {
+    static task<> all(std::optional<half_pair>& p, bool busy, outcome& out) {
+      outbox mail(3);
+      scope children;
+      children.spawn(delivering(mail, p->ours, out));
+      co_await let_others_run();
+      EXPECT_TRUE(!busy || mail.try_send(message(pattern(8 << 20))));
+      co_await let_others_run();
+      p.reset();
+      co_await children.join();
+      EXPECT_TRUE(mail.closed());
+    }
+  };
+  for (const bool busy : {false, true}) {
+    std::optional<half_pair> pair(unix_half(on()));
+    outcome out;
+    run(body::all(pair, busy, out));
+    EXPECT_EQ(out.times, 1);
+    EXPECT_EQ(out.code, std::errc::operation_canceled);
+  }
+}
+
+// Who reads has room for all of it, so none of it has to wait in the outbox.
+TEST_P(engine, bursts_for_a_reader_who_keeps_up_are_taken_whole) {
+  if (traits().files) GTEST_SKIP() << "the facility sends in the next turn of the loop";
+  struct body {
+    static task<> all(half_pair& p, outcome& out) {
+      outbox mail(4);
+      scope children;
+      children.spawn(delivering(mail, p.ours, out));
+      EXPECT_TRUE(mail.try_send(message("+")));
+      EXPECT_EQ(p.theirs.recv_exactly(1), "+");
+      while (mail.size() > 0) co_await let_others_run();
+      for (int i = 0; i < 1000; ++i) EXPECT_TRUE(mail.try_send(message("x"))) << i;
+      EXPECT_EQ(mail.size(), 0U);
+      EXPECT_EQ(p.theirs.recv_exactly(1000), std::string(1000, 'x'));
+      mail.close();
+      co_await children.join();
+    }
+  };
+  half_pair pair = tcp_half(on());
+  outcome out;
+  run(body::all(pair, out));
+  EXPECT_FALSE(out.code);
+}
+
 TEST_P(engine, a_delivery_to_a_closed_stream_fails) {
   half_pair pair = unix_half(on());
   pair.ours.close();
