@@ -1,4 +1,4 @@
-// Connections that a draining server has closed, and whose peers do not have all of the answers yet.
+// Connections that a draining server has closed, and whose peers do not have all answers yet.
 //
 // A drain lets connections go while they still have input: nobody reads what comes after the stop.
 // To close(2) such a socket resets the connection, and what was sent, but has not arrived, is lost.

@@ -1,4 +1,4 @@
-// A stream that outlives its handler: somebody keeps it, and it goes on as a connection of the server.
+// A stream that outlives its handler: somebody keeps it, and it goes on as one of the server.
 #include "serve_test.hpp"
 
 #include "support/streams.hpp"
