@@ -20,26 +20,6 @@ namespace {
 constexpr std::size_t copy_bytes = 65'536;
 constexpr std::uint64_t piece_bytes = 1 << 30;
 
-class send_file_operation : public detail::stream_operation {
- public:
-  send_file_operation(stream& to, file_source& from, std::size_t bytes, bool whole) noexcept
-      : stream_operation(to, whole), from_(from), bytes_(bytes) {}
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-    return begin(h, h.promise().ctx(),
-                 {op_kind::send_file, reinterpret_cast<std::byte*>(&from_), bytes_});
-  }
-  result<std::size_t> await_resume() noexcept {
-    const operation& op = end().own;
-    if (op.outcome < 0) return failure(op.outcome);
-    return op.moved;
-  }
-
- private:
-  file_source& from_;
-  const std::size_t bytes_;
-};
-
 // A descriptor in non-blocking mode, for a while.
 class nonblocking_now {
  public:
@@ -58,6 +38,8 @@ class nonblocking_now {
     const system_descriptor socket(on_, fd_);
     on_.os().fcntl(socket.number(), F_SETFL, before_);
   }
+  // Its number may be somebody else's by now.
+  void socket_is_closed() noexcept { before_ = -1; }
   // 0, or why it may block: there is no number to say so by.
   [[nodiscard]] int error() const noexcept { return error_; }
 
@@ -66,6 +48,29 @@ class nonblocking_now {
   const int fd_;
   int before_ = -1;
   int error_ = 0;
+};
+
+class send_file_operation : public detail::stream_operation {
+ public:
+  send_file_operation(stream& to, file_source& from, std::size_t bytes, bool whole,
+                      nonblocking_now& mode) noexcept
+      : stream_operation(to, whole), from_(from), bytes_(bytes), mode_(mode) {}
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+    return begin(h, h.promise().ctx(),
+                 {op_kind::send_file, reinterpret_cast<std::byte*>(&from_), bytes_});
+  }
+  result<std::size_t> await_resume() noexcept {
+    const operation& op = end().own;
+    if (!op.through || op.outcome == -EBADF) mode_.socket_is_closed();
+    if (op.outcome < 0) return failure(op.outcome);
+    return op.moved;
+  }
+
+ private:
+  file_source& from_;
+  const std::size_t bytes_;
+  nonblocking_now& mode_;
 };
 
 struct pipe_ends {
@@ -109,11 +114,13 @@ task<std::error_code> by_copy(stream& to, const file& from, progress& p) {
   co_return std::error_code();
 }
 
-task<std::error_code> by_sendfile(stream& to, const file& from, progress& p) {
+task<std::error_code> by_sendfile(stream& to, const file& from, progress& p,
+                                  nonblocking_now& mode) {
   file_source source{from.native_handle(), false};
   while (p.left > 0) {
     source.at = p.at;
-    const auto n = co_await send_file_operation(to, source, std::min(p.left, piece_bytes), false);
+    const auto n =
+        co_await send_file_operation(to, source, std::min(p.left, piece_bytes), false, mode);
     // sendfile(2): beyond what its file system could hold, not only beyond its end.
     if (!n && n.error() == std::errc::value_too_large) break;
     if (!n) co_return n.error();
@@ -123,7 +130,7 @@ task<std::error_code> by_sendfile(stream& to, const file& from, progress& p) {
   co_return std::error_code();
 }
 
-task<std::error_code> by_splice(stream& to, const file& from, progress& p) {
+task<std::error_code> by_splice(stream& to, const file& from, progress& p, nonblocking_now& mode) {
   kernel& os = to.on()->os();
   const pipe_ends between(os);
   if (between.error < 0) co_return failure(between.error).error();
@@ -135,7 +142,8 @@ task<std::error_code> by_splice(stream& to, const file& from, progress& p) {
     if (in == -EINTR) continue;
     if (in < 0) co_return failure(static_cast<int>(in)).error();
     if (in == 0) break;
-    const auto n = co_await send_file_operation(to, source, static_cast<std::size_t>(in), true);
+    const auto n =
+        co_await send_file_operation(to, source, static_cast<std::size_t>(in), true, mode);
     if (!n) co_return n.error();
     p.went(*n);
   }
@@ -161,10 +169,10 @@ task<result<std::uint64_t>> send_file(stream& to, const file& from, std::uint64_
   if (how == transfer::copy) {
     error = co_await by_copy(to, from, p);
   } else {
-    const nonblocking_now mode(c, to.native_handle());
+    nonblocking_now mode(c, to.native_handle());
     if (mode.error() < 0) co_return failure(mode.error());
-    if (how == transfer::splice) error = co_await by_splice(to, from, p);
-    else error = co_await by_sendfile(to, from, p);
+    if (how == transfer::splice) error = co_await by_splice(to, from, p, mode);
+    else error = co_await by_sendfile(to, from, p, mode);
     if (how == transfer::best && cannot(error) && p.sent == 0) {
       error = co_await by_copy(to, from, p);
     }

@@ -42,6 +42,38 @@ TEST_P(engine, a_file_is_sent_byte_exact) {
   }
 }
 
+// The mode of a socket is its own: whoever has its number next keeps theirs.
+TEST_P(engine, a_stream_closed_while_a_file_is_sent_leaves_the_next_of_its_number_alone) {
+  if (traits().own_descriptors) GTEST_SKIP() << "nobody else has numbers of its sockets";
+  if (traits().blocking) GTEST_SKIP() << "a stream is closed by the thread that uses it";
+  struct bodies {
+    static task<> sends(stream& to, std::string path, transfer how) {
+      EXPECT_FALSE((co_await send_path(to, path, how)).has_value());
+    }
+    static task<> all(stream to, std::string path, transfer how) {
+      scope children;
+      children.spawn(sends(to, path, how));
+      co_await let_others_run();
+      const int number = to.native_handle();
+      to.close();
+      kernel& os = system_of_test();
+      std::vector<owned_fd> next;
+      for (int fd = 0; fd >= 0 && fd < number;) {
+        fd = os.open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+        next.emplace_back(fd);
+      }
+      co_await children.join();
+      for (const owned_fd& fd : next) EXPECT_NE(os.fcntl(fd.get(), F_GETFL) & O_APPEND, 0);
+    }
+  };
+  for (const transfer how : {transfer::sendfile, transfer::splice}) {
+    const temporary_file here;
+    here.write(pattern(8 << 20));
+    half_pair p = unix_half(on());
+    run(bodies::all(std::move(p.ours), here.path(), how));
+  }
+}
+
 TEST_P(engine, a_part_of_a_file_is_sent) {
   struct body {
     static task<> check(stream to, std::string path, transfer how) {
