@@ -11,14 +11,14 @@ using namespace iolite;
 // A server that ends when a test says so.
 struct ending_home final : detail::stream_home {
   bool ends = false;
-  void closing(detail::stream_owner& s) noexcept override { s.fd = -1; }
+  void close(detail::stream_owner&, engine& on, int fd, bool) noexcept override { on.close(fd); }
+  void released(detail::stream_owner&) noexcept override {}
   [[nodiscard]] bool ending() const noexcept override { return ends; }
 };
 
 struct connection {
   explicit connection(half_pair pair)
-      : ours(std::move(pair.ours)), theirs(std::move(pair.theirs)),
-        owner{home, ours.native_handle()} {
+      : ours(std::move(pair.ours)), theirs(std::move(pair.theirs)), owner{&home} {
     ours.set_owner(&owner);
   }
   connection(const connection&) = delete;
