@@ -290,7 +290,7 @@ class readiness_engine final : public engine {
 
 made_engine make_readiness(kernel& os, std::unique_ptr<poller> p) {
   using kind = wake_descriptor::kind;
-  wake_descriptor wake(os, p->traits().edge_only ? kind::pipe : kind::event);
+  wake_descriptor wake(os, p->traits().signals ? kind::pipe : kind::event);
   if (wake.fd() < 0) return {nullptr, wake.fd()};
   auto it = std::make_unique<readiness_engine>(os, std::move(p), std::move(wake));
   if (const int r = it->prepare(); r < 0) return {nullptr, r};
