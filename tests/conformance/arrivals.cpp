@@ -11,7 +11,9 @@ using namespace iolite;
 // A server that ends when a test says so.
 struct ending_home final : detail::stream_home {
   bool ends = false;
-  void close(detail::stream_owner&, engine& on, int fd, bool) noexcept override { on.close(fd); }
+  void close(detail::stream_owner&, iolite::engine& on, int fd, bool) noexcept override {
+    on.close(fd);
+  }
   void released(detail::stream_owner&) noexcept override {}
   [[nodiscard]] bool ending() const noexcept override { return ends; }
 };

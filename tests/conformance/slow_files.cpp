@@ -3,6 +3,7 @@
 
 #include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
+#include "support/files.hpp"
 
 #include <aio.h>
 #include <algorithm>
