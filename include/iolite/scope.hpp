@@ -110,6 +110,7 @@ class scope : private event_source, private detail::scope_state {
   bool forget(operation& op) noexcept override;
   void rethrow();
   void end_threads() noexcept;
+  void join_last_ended() noexcept;
   static void join_thread(child_thread* c) noexcept;
 
   [[nodiscard]] std::unique_lock<std::mutex> guard() const noexcept;
@@ -128,7 +129,7 @@ class scope : private event_source, private detail::scope_state {
   operation* joiner_ = nullptr;
   std::exception_ptr thrown_;
   child_thread* threads_ = nullptr;  // those that run
-  child_thread* last_ended_ = nullptr;  // to be joined: by the next one that ends, or by join()
+  child_thread* last_ended_ = nullptr;  // to be joined: by the next that ends or starts, or join()
 };
 
 // For the library itself. Whoever makes one joins it on every path, also when something throws:

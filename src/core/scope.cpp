@@ -10,8 +10,8 @@
 namespace iolite {
 
 // A child with a thread and an engine of its own. When it ends it gives back its engine and joins
-// the child that ended before it: however many a scope starts, one thread at a time waits to be
-// joined.
+// the child that ended before it, and so does the next spawn(): however many children a scope
+// starts, those that have ended do not pile up.
 struct scope::child_thread {
   std::unique_ptr<engine> on;
   os_thread thread;
@@ -71,7 +71,7 @@ scope::scope(engine& e, child_keeper* keeper) noexcept
 scope::~scope() {
   if (threaded_ && std::uncaught_exceptions() > 0) end_threads();
   IOLITE_ASSERT(live_ == 0, "a scope is joined before it ends: co_await join()");
-  join_thread(last_ended_);
+  join_last_ended();
   (prev_ ? prev_->next_ : on.scopes_) = next_;
   if (next_) next_->prev_ = prev_;
 }
@@ -128,6 +128,7 @@ void detail::end_child(std::coroutine_handle<> frame, child_task& c) noexcept {
 }
 
 void scope::start_thread(task<void> t) {
+  join_last_ended();
   auto record = std::make_unique<child_thread>();
   child_thread& c = *record;
   c.on = on.for_child_thread();
@@ -163,6 +164,15 @@ void scope::run_thread(child_thread& c, task<void> t) noexcept {
   unused.reset();
   if (joiner) joiner->on->post(*joiner, 0);
   join_thread(before);
+}
+
+void scope::join_last_ended() noexcept {
+  child_thread* last = nullptr;
+  {
+    const auto hold = guard();
+    last = std::exchange(last_ended_, nullptr);
+  }
+  join_thread(last);
 }
 
 void scope::join_thread(child_thread* c) noexcept {
@@ -239,12 +249,7 @@ task<void> scope::wait_for_all() {
     cancel();
     shielded = true;
   }
-  child_thread* last = nullptr;
-  {
-    const auto hold = guard();
-    last = std::exchange(last_ended_, nullptr);
-  }
-  join_thread(last);
+  join_last_ended();
   rethrow();
 }
 
