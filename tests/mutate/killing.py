@@ -9,7 +9,7 @@ KILLED, SURVIVED, NOT_COVERED = "killed", "survived", "not covered"
 # Those that are the same each time first: what fails there is not the machine's.
 EXACT = ("core", "conformance_simulated", "simulated", "interleavings", "fuzz_endpoints",
          "fuzz_frames", "fuzz_models", "fuzz_selector", "fuzz_simulate")
-REAL = ("selector_tests", "conformance", "faults", "allocations", "torture")
+REAL = ("selector_tests", "misuse", "conformance", "faults", "allocations", "torture", "hostile")
 SUITES = EXACT + REAL
 # What a short run makes do with, and where it looks.
 QUICK = ("core", "conformance_simulated", "fuzz_endpoints", "fuzz_frames", "fuzz_models")

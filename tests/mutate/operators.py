@@ -18,7 +18,8 @@ CHANGES = {"+=": "-=", "-=": "+="}
 WAITS = {"co_await", "co_yield", "co_return"}
 INTEGER = re.compile(r"(0[xX][\da-fA-F']+|0[bB][01']+|\d[\d']*)([uUlLzZ]*)$")
 ATOMIC = {"load", "store", "exchange", "fetch_add", "fetch_sub"}  # sequentially consistent
-RULES = ("IOLITE_ASSERT",)  # hold: what changes one shows only to who breaks the rule
+# Rules hold: what changes one shows only to who breaks it. Hints to the processor change nothing.
+LEFT_ALONE = ("IOLITE_ASSERT", "__builtin_prefetch")
 NOTHING = {"", "{}", "0", "false", "true", "nullptr", "*this"}
 
 
@@ -81,7 +82,7 @@ class Mutator:
     def inside_of_rules(self):
         out = set()
         for i, t in enumerate(self.tokens):
-            if t.text in RULES and self.tokens[i + 1].match > 0:
+            if t.text in LEFT_ALONE and self.tokens[i + 1].match > 0:
                 out.update(range(i, self.tokens[i + 1].match + 2))
         return out
 
@@ -111,7 +112,7 @@ class Mutator:
     def statement(self, s):
         words = self.source.words(s.first, s.last)
         starts = self.tokens[s.first].text
-        if starts == "static_assert" or starts in RULES or starts in ("struct", "class", "using"):
+        if starts == "static_assert" or starts in LEFT_ALONE or starts in ("struct", "class", "using"):
             return
         if s.kind in ("expression", "jump") and s.last > s.first and starts not in ("throw",):
             self.add(s.function, "drop", s.first, s.last, "", "drop")
@@ -141,7 +142,7 @@ class Mutator:
         gives = any(s.kind == "return" and s.last > s.first + 1 for s in own)
         word = ("co_return" if waits else "return") + (" {};" if gives else ";")
         there = [s for s in own if s.in_block and s.kind != "return" and self.is_outermost(f, s)
-                 and self.tokens[s.first].text not in RULES]
+                 and self.tokens[s.first].text not in LEFT_ALONE]
         if there and there[0].last < f.end - 1:  # else it is as if that were dropped
             for s in {id(s): s for s in (there[0], there[-1])}.values():
                 self.add(f, "early", s.first, s.first, word, "before")
