@@ -12,6 +12,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <span>
 #include <string_view>
@@ -31,6 +32,7 @@ class message {
   template <std::invocable<std::span<std::byte>> Fill>
   message(std::size_t bytes, Fill&& fill) {
     if (bytes == 0) return;
+    if (bytes > SIZE_MAX / 2) throw std::bad_alloc();  // with its header it would wrap around
     block_ = new (detail::take_frame(sizeof(block) + bytes)) block{.bytes = bytes};
     message until_filled(std::move(*this));
     std::forward<Fill>(fill)(std::span<std::byte>(until_filled.data(), bytes));

@@ -7,6 +7,7 @@
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 #include "kernel/kernel.hpp"
+#include "net/stream_limits.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -90,6 +91,7 @@ void detail::delivery::start_sending(const message& m) noexcept {
     return;
   }
   const int r = in_time ? std::min(outcome, 0) : -ETIMEDOUT;
+  if (auto* const l = to_.limits()) l->ended(*this, e);
   become_wait();
   cancel_requested = false;  // if it was, `r` says so
   state = op_state::pending;  // the same wait as before

@@ -18,6 +18,7 @@ void detail::stream_limits::begun(const operation& op, clock::time_point now) no
   direction& d = of(op);
   d.since = now;
   d.moved = 0;
+  d.waits = true;
   if (op.kind == op_kind::recv) return;
   receives.store(false, std::memory_order_relaxed);  // what was received is answered
 }
@@ -42,7 +43,7 @@ void detail::stream_limits::ended(const operation& op, engine& on) noexcept {
   if (op.kind == op_kind::recv && receivable != unlimited) {
     receivable -= static_cast<std::uint32_t>(std::min<std::size_t>(receivable, op.moved));
   }
-  if (rate_min > 0 && moves_bytes(op.kind)) moved(op, on.now());
+  if (std::exchange(of(op).waits, false) && rate_min > 0) moved(op, on.now());
 }
 
 clock::time_point detail::stream_limits::too_slow_at(const operation& op) const noexcept {

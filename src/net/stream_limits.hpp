@@ -19,6 +19,7 @@ struct stream_limits {
     clock::duration waited = clock::duration::zero();  // for the lot
     std::uint64_t bytes = 0;  // of the lot
     std::size_t moved = 0;  // of the operation
+    bool waits = false;  // an operation has begun, and not ended
   };
 
   clock::time_point ends = never;

@@ -203,6 +203,33 @@ TEST_P(engine, a_peer_that_is_silent_between_requests_is_not_given_up) {
   EXPECT_FALSE(run(trickle::all(p, 5, 1min, 1, 1)));
 }
 
+TEST_P(engine, an_outbox_without_messages_is_not_too_slow) {
+  if (!is_simulated()) GTEST_SKIP() << "it takes ten seconds";
+  struct bodies {
+    static task<> deliver(outbox& mail, stream& to) {
+      const auto r = co_await mail.deliver_to(to);
+      EXPECT_TRUE(r) << r.error().message();
+    }
+    static task<> all(stream_pair& p) {
+      outbox mail(2);
+      scope children;
+      children.spawn(deliver(mail, p.a));
+      for (int i = 0; i < 5; ++i) {
+        auto pause = iolite::sleep(1min);
+        static_cast<void>(co_await pause);
+        EXPECT_TRUE(mail.try_send(message(i % 2 == 0 ? std::string("x") : pattern(1 << 20))));
+        const auto got = co_await receive_exactly(p.b, i % 2 == 0 ? 1U : 1U << 20);
+        EXPECT_TRUE(got);
+      }
+      mail.close();
+      co_await children.join();
+    }
+  };
+  stream_pair p = unix_streams(on());
+  p.a.set_rate_min(100);
+  run(bodies::all(p));
+}
+
 TEST_P(engine, a_peer_that_hardly_reads_is_given_up) {
   if (!is_simulated()) GTEST_SKIP() << "it takes ten seconds";
   struct bodies {

@@ -43,6 +43,14 @@ TEST(messages, assigned_to_itself_it_stays) {
   EXPECT_EQ(a.text(), "text");
 }
 
+TEST(messages, more_bytes_than_there_can_be_are_refused) {
+  for (const std::size_t bytes : {SIZE_MAX, SIZE_MAX - 8, SIZE_MAX - 15, SIZE_MAX / 2 + 1}) {
+    bool filled = false;
+    EXPECT_THROW(message(bytes, [&](std::span<std::byte>) { filled = true; }), std::bad_alloc);
+    EXPECT_FALSE(filled);
+  }
+}
+
 TEST(messages, are_filled_in_place) {
   const message m(100'000, [](std::span<std::byte> to) { std::memset(to.data(), 'x', to.size()); });
   EXPECT_EQ(m.size(), 100'000U);
