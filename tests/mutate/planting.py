@@ -1,5 +1,6 @@
 """Mutants in a copy of the tree: which there are, a sample of them, and the sources they are in."""
 import fnmatch
+import functools
 import pathlib
 import random
 import re
@@ -27,8 +28,13 @@ def files(patterns=()):
 
 
 def all_mutants(patterns=()):
-    return [m for f in files(patterns)
-            for m in Mutator(f, Source((ROOT / f).read_text(encoding="utf-8"))).mutants()]
+    return [m for f in files(patterns) for m in Mutator(f, Source(text_of(f))).mutants()]
+
+
+@functools.cache
+def text_of(name):
+    """As it was at first: who works on the tree goes on while mutants meet their tests."""
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def sample(mutants, size, seed):
@@ -62,7 +68,7 @@ class Planting:
         header = (ROOT / "tests/mutate/mutant.hpp").as_posix()
         for name in sorted(names):
             there = self.in_file(name)
-            text = render((ROOT / name).read_text(encoding="utf-8"), there)
+            text = render(text_of(name), there)
             if there:
                 text = f'#pragma GCC system_header\n#include "{header}"\n' + text
             self.places[self.written(name)] = places(text)

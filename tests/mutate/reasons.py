@@ -9,7 +9,7 @@ import fnmatch
 import pathlib
 import re
 
-from tree import ROOT
+from planting import text_of
 
 FILE = pathlib.Path(__file__).resolve().parent / "reasons.txt"
 KINDS = ("same", "speed", "rare")  # nothing changes; costs only; takes a chance that no test has
@@ -44,7 +44,7 @@ class Reasons:
 
     def line_of(self, mutant):
         if mutant.file not in self.lines:
-            self.lines[mutant.file] = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
+            self.lines[mutant.file] = text_of(mutant.file).splitlines()
         return flat(self.lines[mutant.file][mutant.line - 1])
 
     def of(self, mutant):
