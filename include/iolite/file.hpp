@@ -138,6 +138,9 @@ class file {
 
  private:
   friend class detail::file_operation;
+  file(engine& on, int fd, bool has_places) noexcept
+      : engine_(&on), fd_(fd), has_places_(has_places) {}
+
   engine* engine_ = nullptr;
   int fd_ = -1;
   bool has_places_ = true;

@@ -106,7 +106,7 @@ result<void> file_sync::await_resume() noexcept {
 
 namespace {
 
-// open(2) waits for as long as it likes: for the other end of a FIFO, for a server that is gone.
+// Both calls wait for as long as they like: for the other end of a FIFO, for a server that is gone.
 class open_call final : public detail::owned_call {
  public:
   open_call(kernel& os, std::string path, int flags, unsigned permissions)
@@ -117,8 +117,10 @@ class open_call final : public detail::owned_call {
   void call() noexcept override {
     do got_ = os_.open(path_.c_str(), flags_, permissions_);
     while (got_ == -EINTR);
+    if (got_ >= 0) has_places_ = can_seek(os_, got_);
   }
   [[nodiscard]] int take() noexcept { return std::exchange(got_, -1); }
+  [[nodiscard]] bool has_places() const noexcept { return has_places_; }
 
  private:
   kernel& os_;
@@ -126,6 +128,7 @@ class open_call final : public detail::owned_call {
   const int flags_;
   const unsigned permissions_;
   int got_ = -1;
+  bool has_places_ = true;
 };
 
 }  // namespace
@@ -139,16 +142,10 @@ task<result<file>> file::open(std::string path, file_mode mode, unsigned permiss
   if (const auto done = co_await opening; !done) co_return std::unexpected(done.error());
   const int fd = opened.take();
   if (fd < 0) co_return failure(fd);
-  co_return adopt(on, fd);
+  co_return file(on, fd, opened.has_places());
 }
 
-file file::adopt(engine& on, int fd) noexcept {
-  file f;
-  f.engine_ = &on;
-  f.fd_ = fd;
-  f.has_places_ = can_seek(on.os(), fd);
-  return f;
-}
+file file::adopt(engine& on, int fd) noexcept { return file(on, fd, can_seek(on.os(), fd)); }
 
 result<std::uint64_t> file::size() const noexcept {
   if (fd_ < 0) return failure(-EBADF);
