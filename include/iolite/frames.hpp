@@ -73,7 +73,7 @@ class frames {
   // A temporary, a std::string for instance: the task keeps it.
   template <detail::owning_bytes Bytes>
   [[nodiscard]] task<result<void>> send(Bytes&& message) {
-    return send_kept(*this, std::move(message));
+    return send_kept(*this, std::forward<Bytes>(message));
   }
 
  private:

@@ -93,7 +93,7 @@ class stream {
   // From a temporary, a std::string for instance: the operation keeps it.
   template <detail::owning_bytes Bytes>
   [[nodiscard]] kept_send_operation<Bytes> send_all(Bytes&& from) {
-    return kept_send_operation<Bytes>(*this, std::move(from));
+    return kept_send_operation<Bytes>(*this, std::forward<Bytes>(from));
   }
   // All pieces, in order, copied nowhere; they and their list stay until the co_await returns.
   [[nodiscard]] send_pieces_operation send_all(std::span<const piece> pieces) noexcept {
@@ -101,7 +101,7 @@ class stream {
   }
   template <detail::owning_pieces Pieces>
   [[nodiscard]] kept_pieces_operation<Pieces> send_all(Pieces&& pieces) {
-    return kept_pieces_operation<Pieces>(*this, std::move(pieces));
+    return kept_pieces_operation<Pieces>(*this, std::forward<Pieces>(pieces));
   }
   // What the kernel takes at once: at least one byte.
   [[nodiscard]] send_operation send_some(std::span<const std::byte> from) noexcept {

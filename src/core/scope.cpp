@@ -237,6 +237,7 @@ void detail::nursery::body_threw() noexcept {
 task<void> scope::join() {
   prepare_join();
   const auto hold = guard();
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): prepare_join() has made it
   task<void> whole = std::move(*joining_);
   joining_.reset();
   return whole;

@@ -165,7 +165,7 @@ task<result<void>> outbox::deliver_to(stream& to, clock::duration limit) {
   }
   detail::delivery& batch = *delivery_;
   int r = 0;
-  while (r >= 0 && !over()) {
+  while (r >= 0 && (!batch.alone_.empty() || !over())) {
     r = co_await batch;
     if (r >= 0 && batch.lost_stream()) r = -ECANCELED;
   }

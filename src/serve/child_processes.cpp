@@ -20,7 +20,7 @@ std::string how_it_ended(int status) {
 
 bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 
-int child_processes::start(std::function<int()> body) {
+int child_processes::start(const std::function<int()>& body) {
   all_.reserve(all_.size() + 1);
   std::vector<int> pidfds;  // of the others: in the child they may be all the descriptors there are
   pidfds.reserve(all_.size());

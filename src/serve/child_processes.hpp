@@ -21,7 +21,7 @@ class child_processes {
   // whether a fork copies the rest. SIGINT and SIGTERM are held back until `body` says what they
   // mean: see stop_signals. The child does not outlive this process: nobody would be left to bound
   // its drain. Its number, or -errno. Throws std::bad_alloc.
-  [[nodiscard]] int start(std::function<int()> body);
+  [[nodiscard]] int start(const std::function<int()>& body);
   // The status of child `pid`, once it has ended. Called before start(), awaited after it, so that
   // no child is left for want of memory.
   [[nodiscard]] task<int> end_of(const int& pid);
