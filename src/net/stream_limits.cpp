@@ -83,6 +83,7 @@ bool stream::bound(operation& op, engine& on) noexcept {
   auto* const l = limits();
   const clock::time_point now = on.now();
   if (l && now >= l->ends) return false;
+  op.moved = 0;  // by an earlier operation in the same place
   if (l) l->begun(op, now);
   op.idles = op.deadline == never;
   if (op.idles) moved_on(op, now);

@@ -27,15 +27,23 @@ void lingering::cut() noexcept {
   fds_.clear();
 }
 
-// What has not been acknowledged would be lost by a reset.
+// What has not been acknowledged would be lost by a reset. A connection that the peer has reset
+// counts as unsent what nobody will ever acknowledge: tcp(7), SIOCOUTQ.
 bool lingering::end(int fd, bool tcp) noexcept {
   drop_input(fd);
   int unsent = 0;
-  if (tcp && os_.bytes_unsent(fd, &unsent) == 0 && unsent > 0) return false;
+  const bool waits = tcp && os_.bytes_unsent(fd, &unsent) == 0 && unsent > 0;
+  if (waits && !is_hung_up(fd)) return false;
   os_.shutdown(fd, SHUT_WR);
   drop_input(fd);
   os_.close(fd);
   return true;
+}
+
+// Before this end has shut down, only a connection that is gone altogether: poll(2).
+bool lingering::is_hung_up(int fd) noexcept {
+  pollfd one{fd, 0, 0};
+  return os_.poll(&one, 1, 0) > 0 && (one.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 // As far as a peer that sends without a pause allows.

@@ -235,22 +235,23 @@ TEST_P(engine, closing_the_stream_ends_its_delivery) {
 TEST_P(engine, destroying_the_stream_ends_its_delivery) {
   if (traits().blocking) GTEST_SKIP() << "a stream is closed only by the task that uses it";
   struct body {
-    static task<> all(std::optional<half_pair>& p, bool busy, outcome& out) {
+    static task<> all(std::optional<stream>& to, bool busy, outcome& out) {
       outbox mail(3);
       scope children;
-      children.spawn(delivering(mail, p->ours, out));
+      children.spawn(delivering(mail, *to, out));
       co_await let_others_run();
       EXPECT_TRUE(!busy || mail.try_send(message(pattern(8 << 20))));
       co_await let_others_run();
-      p.reset();
+      to.reset();
       co_await children.join();
       EXPECT_TRUE(mail.closed());
     }
   };
   for (const bool busy : {false, true}) {
-    std::optional<half_pair> pair(unix_half(on()));
+    half_pair pair = unix_half(on());
+    std::optional<stream> to(std::move(pair.ours));
     outcome out;
-    run(body::all(pair, busy, out));
+    run(body::all(to, busy, out));
     EXPECT_EQ(out.times, 1);
     EXPECT_EQ(out.code, std::errc::operation_canceled);
   }

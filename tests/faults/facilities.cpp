@@ -107,7 +107,7 @@ TEST_P(fault_matrix, F07_a_shortage_met_by_the_self_test_is_no_broken_facility) 
       // To these they are other news: nothing there yet, or no buffer to lend.
       const bool transfers = c == call::recv || c == call::send;
       if (transfers && (error == EAGAIN || error == ENOBUFS)) continue;
-      // One of these enables the ring, which takes no memory: that it fails for ever is no shortage.
+      // One of these enables the ring, which takes no memory: failing for ever is no shortage.
       const std::uint64_t times = c == call::io_uring_register ? 1 : fault::for_ever;
       for (std::uint64_t nth = 1; nth <= 3; ++nth) {
         faulty os(kernel::real(), {{.what = c, .nth = nth, .times = times, .error = error}});
