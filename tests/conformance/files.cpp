@@ -1,7 +1,7 @@
 // Regular files: who reads and writes them differs between engines, what comes of it does not.
+#include "support/files.hpp"
 #include "kernel/faulty.hpp"
 #include "support/engine_test.hpp"
-#include "support/files.hpp"
 
 #include <algorithm>
 #include <fcntl.h>

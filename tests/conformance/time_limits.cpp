@@ -200,7 +200,8 @@ TEST_P(engine, a_peer_that_is_silent_between_requests_is_not_given_up) {
   if (!is_simulated()) GTEST_SKIP() << "it takes ten seconds";
   stream_pair p = unix_streams(on());
   p.a.set_rate_min(100);
-  EXPECT_FALSE(run(trickle::all(p, 5, 1min, 1, 1)));
+  const std::error_code end = run(trickle::all(p, 5, 1min, 1, 1));
+  EXPECT_NE(end, std::errc::timed_out);  // the peer closes with answers unread: a reset, maybe
 }
 
 TEST_P(engine, an_outbox_without_messages_is_not_too_slow) {
