@@ -51,7 +51,7 @@ TEST_P(Outboxes, TheOutboxGoesOnceItsDeliveryHasEnded) {
 
 // A message that is taken is sent, unless the delivery is cancelled; it is freed in any case.
 TEST_P(Outboxes, ACancelMeetsAMessage) {
-  expect_holds({.preemptions = 3, .stale_reads = 1}, [on = GetParam()] {
+  expect_holds({.preemptions = 2, .stale_reads = 1}, [on = GetParam()] {
     eventfds os;
     const auto engine = make_engine(os, on);
     outbox box(1);

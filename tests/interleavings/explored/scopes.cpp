@@ -65,7 +65,7 @@ task<void> wait_in_child(iolite::event& e, int& seen) {
 
 // The cancel of the parent reaches the child, wherever it is.
 TEST(Scopes, ACancelReachesAChild) {
-  expect_holds({.preemptions = 3, .stale_reads = 0}, [] {
+  expect_holds({.preemptions = 2, .stale_reads = 0}, [] {
     eventfds os;
     int seen = 0;
     iolite::event never_set;
