@@ -13,7 +13,7 @@ namespace iolite {
   X(socket) X(bind) X(listen) X(accept4) X(connect) X(shutdown) X(socketpair) \
   X(getsockname) X(getpeername) X(setsockopt) X(getsockopt) X(recv) X(send) \
   X(open) X(close) X(read) X(write) X(fcntl) X(ioctl) X(dup) X(dup3) X(unlink) X(pipe2) \
-  X(pread) X(pwrite) X(fsync) X(fstat) X(sendfile) X(splice) \
+  X(lseek) X(pread) X(pwrite) X(fsync) X(fstat) X(sendfile) X(splice) \
   X(select) X(poll) X(epoll_create1) X(epoll_ctl) X(epoll_wait) \
   X(kqueue) X(kevent) \
   X(eventfd) X(futex_wait) X(futex_wake) X(sched_yield) X(nanosleep) \

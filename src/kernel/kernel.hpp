@@ -151,6 +151,7 @@ class kernel {
   int pipe2(int* two, int flags) noexcept { return to_int(call::pipe2, two, flags); }
 
   // --- files ---
+  long lseek(int fd, off_t by, int from) noexcept { return word(call::lseek, fd, by, from); }
   long pread(int fd, void* p, std::size_t n, off_t at) noexcept {
     return word(call::pread, fd, p, n, at);
   }

@@ -259,6 +259,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::dup3: return ::dup3(I(0), I(1), I(2));
     case call::open: case call::lstat: case call::unlink: case call::rename: case call::mkdir:
     case call::rmdir: case call::flock: return name_call(c, a);
+    case call::lseek: return ::lseek(I(0), a.word[1], I(2));
     case call::pread: return ::pread(I(0), P(void, 1), N(2), a.word[3]);
     case call::pwrite: return ::pwrite(I(0), P(const void, 1), N(2), a.word[3]);
     case call::fsync: return ::fsync(I(0));

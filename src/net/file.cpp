@@ -14,13 +14,8 @@
 namespace iolite {
 namespace {
 
-// A pipe, a socket or a terminal has no places: ESPIPE. A call for no bytes asks, and moves none.
-bool can_seek(kernel& os, int fd) noexcept {
-  std::byte none;
-  const long read = os.pread(fd, &none, 0, 0);
-  if (read != -EBADF) return read != -ESPIPE;
-  return os.pwrite(fd, &none, 0, 0) != -ESPIPE;  // not open for reading
-}
+// A pipe, a socket or a terminal has no places: lseek(2).
+bool can_seek(kernel& os, int fd) noexcept { return os.lseek(fd, 0, SEEK_CUR) != -ESPIPE; }
 
 int flags_of(file_mode m) noexcept {
   switch (m) {

@@ -100,7 +100,8 @@ class performance {
     std::unique_ptr<subject> it;
     unsigned asked;  // 0: not watched
     // Linux tells nobody that a terminal which was full has room again, since its line discipline
-    // has moved on what was written: whether it is writable is not compared from then on.
+    // has moved on what was written: whether it is writable is not compared from then on, nor
+    // whether a wait for it ends.
     bool silent_about_room = false;
   };
 
@@ -116,7 +117,8 @@ class performance {
     case deed::remove: remove(o); break;
     case deed::happen: o.it->happen(s.c); break;
     case deed::wake:
-      if (!script_.modes && ready_now().empty()) return wait_meanwhile(o, s.c);
+      if (!script_.modes && !o.silent_about_room && ready_now().empty())
+        return wait_meanwhile(o, s.c);
       o.it->happen(s.c);
       break;
     case deed::replace:

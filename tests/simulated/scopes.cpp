@@ -14,14 +14,14 @@ struct bodies {
   static task<> wait_for(event& e) { static_cast<void>(co_await e.wait()); }
   // In a scope of its own.
   static task<> wait_in_child(event& e) {
-    co_await in_scope([&e](scope& children) -> task<> {
+    co_await in_scope([&e](iolite::scope& children) -> task<> {
       children.spawn(wait_for(e));
       co_return;
     });
   }
   // Three scopes begin in this order; the events of some of them are set.
   static task<> end_some(std::array<event, 3>& events, std::vector<std::size_t> set) {
-    co_await in_scope([&](scope& all) -> task<> {
+    co_await in_scope([&](iolite::scope& all) -> task<> {
       for (event& e : events) all.spawn(wait_in_child(e));
       for (const std::size_t i : set) {
         co_await iolite::sleep(1ms);

@@ -39,6 +39,7 @@ bool is_on_descriptor(call c) noexcept {
   case call::fcntl:
   case call::dup:
   case call::dup3:
+  case call::lseek:
   case call::pread:
   case call::pwrite:
   case call::fsync:
@@ -142,6 +143,7 @@ long process::perform(call c, const call_args& a) {
   case call::mkdir:
   case call::rmdir: return path_call(c, a);
   case call::open:
+  case call::lseek:
   case call::pread:
   case call::pwrite:
   case call::fsync:
