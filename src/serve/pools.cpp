@@ -50,7 +50,7 @@ server::outcome server::serve_pool() {
   worker_threads threads(os_, end_all, [this] { latch_->request(); });
   for (unsigned i = 0; i < n; ++i) {
     try {
-      threads.start([self = shared_from_this(), shares, i, on = std::move(engines[i]),
+      threads.start([self = shared_from_this(), shares = shares, i, on = std::move(engines[i]),
                      own = std::move(listeners[i])]() mutable {
         on->run(self->loop_of_pool(std::move(own), std::move(shares), i));
       });
@@ -156,7 +156,7 @@ server::outcome server::serve_queue() {
     auto worker = make_plain_blocking(os_, options_.engine.lease_memory);
     if (!worker) return std::unexpected(worker.error());
     try {
-      threads.start([self = shared_from_this(), queue,
+      threads.start([self = shared_from_this(), queue = queue,
                      e = std::shared_ptr<engine>(std::move(*worker))]() mutable {
         e->run(self->work_off(std::move(queue), e));
       });

@@ -247,14 +247,14 @@ struct substitute {
 
 // Looks once a second who is missing. Its own listeners need it to be quick, these do not: a client
 // waits that long only where processes cannot be had or crash again and again.
-task<void> server::stand_in(const sink& take) {
+task<void> server::stand_in(worker_part& part, const sink& take) {
   const context c = co_await here{};
   std::list<substitute> standing;
   for (;;) {
     auto pause = sleep(seconds(1));
     if (!co_await pause) break;
     for (auto s = standing.begin(); s != standing.end();) {
-      if (worker_->seats[s->worker].missing) {
+      if (part.seats[s->worker].missing) {
         ++s;
         continue;
       }
@@ -277,10 +277,10 @@ task<void> server::stand_in(const sink& take) {
       s = standing.erase(s);
     }
     try {
-      for (std::size_t i = 0; i < worker_->listeners.size(); ++i) {
-        if (i == worker_->mine || !worker_->seats[i].missing) continue;
+      for (std::size_t i = 0; i < part.listeners.size(); ++i) {
+        if (i == part.mine || !part.seats[i].missing) continue;
         if (std::ranges::find(standing, i, &substitute::worker) != standing.end()) continue;
-        for (int& fd : worker_->listeners[i]) {
+        for (int& fd : part.listeners[i]) {
           if (fd < 0) continue;
           substitute& s = standing.emplace_back(*c.on, i, fd);
           s.acceptor.spawn(accept_all(s.from, take));

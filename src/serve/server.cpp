@@ -235,7 +235,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   try {
     for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
     if (pool) acceptors.spawn(take_newcomers(seat, connections));
-    if (worker_ && !worker_->one_queue) acceptors.spawn(stand_in(take));
+    if (worker_ && !worker_->one_queue) acceptors.spawn(stand_in(*worker_, take));
     co_await stopped;
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();

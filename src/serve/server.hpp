@@ -124,7 +124,7 @@ class server : public std::enable_shared_from_this<server> {
   class worker_processes;
   outcome serve_prefork();
   [[nodiscard]] int serve_as(worker_part part);
-  task<void> stand_in(const sink& take);
+  task<void> stand_in(worker_part& part, const sink& take);
 
   // Set once. All but `at_` and `worker_` are read-only and the same in all processes.
   const std::shared_ptr<const service> of_;
