@@ -132,7 +132,8 @@ TEST_P(engine, peers_are_answered_while_a_disk_takes_its_time) {
       bool over = false;
       scope disk;
       disk.spawn(sync(std::move(path), over));
-      for (; !over; ++rounds) {
+      while (!over) {
+        ++rounds;
         EXPECT_TRUE(co_await send_text(peer, "?"));
         EXPECT_EQ((co_await receive(peer)).value_or("error"), "?");
       }
