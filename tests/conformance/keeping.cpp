@@ -3,6 +3,7 @@
 
 #include "support/streams.hpp"
 
+#include <condition_variable>
 #include <csignal>
 #include <mutex>
 #include <optional>
@@ -17,7 +18,9 @@ using namespace iolite;
 // loop has its own.
 struct lobby {
   std::mutex lock;
+  std::condition_variable one_came;
   std::vector<stream> waiting;
+  int coming = 0;
 
   static lobby& here(bool blocking) {
     static lobby all;
@@ -27,9 +30,18 @@ struct lobby {
   void keep(stream s) {
     const std::lock_guard hold(lock);
     waiting.push_back(std::move(s));
+    --coming;
+    one_came.notify_one();
   }
-  std::optional<stream> take() {
+  void expect_one() {
     const std::lock_guard hold(lock);
+    ++coming;
+  }
+  // A client is told that its stream is kept before it is: another thread may still be on its way.
+  // In a loop nobody else gets in between.
+  std::optional<stream> take(bool from_threads) {
+    std::unique_lock hold(lock);
+    if (from_threads) one_came.wait(hold, [&] { return !waiting.empty() || coming == 0; });
     if (waiting.empty()) return std::nullopt;
     std::optional<stream> out(std::move(waiting.back()));
     waiting.pop_back();
@@ -40,14 +52,17 @@ struct lobby {
 // 'k': this stream is kept, and its handler ends. 'g': one that is kept is greeted, echoed once and
 // closed; whether there was one.
 task<> keep_or_greet(stream peer) {
-  lobby& here = lobby::here(peer.on()->traits().blocking);
+  const bool blocking = peer.on()->traits().blocking;
+  lobby& here = lobby::here(blocking);
   const auto what = co_await receive(peer, 1);
   if (what == "k") {
+    here.expect_one();
     const auto told = co_await send_text(peer, "kept");
-    if (told) here.keep(std::move(peer));
+    EXPECT_TRUE(told);
+    here.keep(std::move(peer));
     co_return;
   }
-  std::optional<stream> other = here.take();
+  std::optional<stream> other = here.take(blocking);
   if (other) {
     const auto greeted = co_await send_text(*other, "hello");
     EXPECT_TRUE(greeted);

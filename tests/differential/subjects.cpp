@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
@@ -134,7 +135,11 @@ class process_subject : public subject {
   int fd() const noexcept override { return own_; }
   bool happen(change c) override {
     if (child_.pid() < 0) return false;
-    if (c == change::data) return ::kill(child_.pid(), SIGKILL) == 0;
+    if (c == change::data) {  // it takes a while to end, and is there until it is waited for
+      siginfo_t how;
+      return ::kill(child_.pid(), SIGKILL) == 0 &&
+             ::waitid(P_PID, static_cast<id_t>(child_.pid()), &how, WEXITED | WNOWAIT) == 0;
+    }
     if (c == change::end) return child_.end(), true;  // and nothing is left of it
     return false;
   }
