@@ -45,22 +45,21 @@ TEST_P(serve, a_call_that_hangs_does_not_keep_it_from_returning) {
   for (const raw_socket& peer : peers) EXPECT_EQ(peer.recv_until_gone(error), "");
 }
 
-std::string path_without_another_end;  // a FIFO
-
-task<> open_in_vain(stream peer) {
+// Of a FIFO without another end. Its thread may outlive the test: it has a path of its own.
+task<> open_in_vain(stream peer, std::string path) {
   const auto sent = co_await send_text(peer, "A");
   EXPECT_TRUE(sent);
-  const auto f = co_await file::open(path_without_another_end, file_mode::read);
+  const auto f = co_await file::open(path, file_mode::read);
   EXPECT_FALSE(f);
 }
 
 TEST_P(serve, an_open_that_hangs_is_given_up) {
   const temporary_folder folder;
-  path_without_another_end = folder / "fifo";
-  ASSERT_EQ(::mkfifo(path_without_another_end.c_str(), 0600), 0);
+  const std::string fifo = folder / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   serve_options o = options();
   o.drain_timeout = 50ms;
-  served server(open_in_vain, o);
+  served server([fifo](stream peer) { return open_in_vain(std::move(peer), fifo); }, o);
   ASSERT_TRUE(server.listening()) << server.error();
   const raw_socket peer = server.connect();
   EXPECT_EQ(peer.recv_exactly(1), "A");

@@ -22,18 +22,18 @@ TEST_P(engine, a_descriptor_that_is_ready_for_the_other_direction_disturbs_nobod
       got = r.value_or(r ? "" : r.error().message());
     }
     static task<> all(half_pair& p, int events, seen& out, std::string& got) {
-      scope s;
-      s.spawn(see(events, interest::read, out));
-      s.spawn(receive_one(p.ours, got));
+      scope watching;
+      watching.spawn(see(events, interest::read, out));
+      scope receiving;
+      receiving.spawn(receive_one(p.ours, got));
       auto pause = sleep(50ms);  // both wait; something that burns does so now
       co_await pause;
       p.theirs.send_all("x");
-      auto longer = sleep(50ms);
-      co_await longer;
+      co_await receiving.join();
       EXPECT_EQ(got, "x");
       constexpr std::uint64_t one = 1;
       EXPECT_EQ(system_of_test().write(events, &one, sizeof one), 8);
-      co_await s.join();
+      co_await watching.join();
     }
   };
   half_pair p = unix_half(on());
