@@ -68,7 +68,7 @@ int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept 
 }
 
 // At an address that is no path. A port in use is tried again: see listener::open().
-int bind(kernel& os, int fd, const endpoint& at) noexcept {
+int bind_port(kernel& os, int fd, const endpoint& at) noexcept {
   const auto once = [&] {
     return os.bind(fd, static_cast<const sockaddr*>(at.native()),
                    static_cast<socklen_t>(at.native_bytes()));
@@ -106,7 +106,7 @@ std::expected<listener, error> listener::open(engine& on, const endpoint& at,
   if (r >= 0 && at.socket_file()) {
     r = listen_at_path(os, l.fd_, at, options.backlog, l.path_);
   } else {
-    if (r >= 0) r = bind(os, l.fd_, at);
+    if (r >= 0) r = bind_port(os, l.fd_, at);
     if (r >= 0) r = os.listen(l.fd_, options.backlog);
   }
   if (r < 0) return std::unexpected(explain(at, r));
