@@ -14,6 +14,8 @@
 #include "kernel/calls.hpp"
 
 #include <csignal>
+#include <functional>
+#include <memory>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
@@ -81,6 +83,8 @@ class kernel {
     virtual void process_ends() noexcept = 0;
   };
   resident* kept = nullptr;
+  // What signals mean to a simulated process: serve/signals.hpp.
+  std::shared_ptr<void> signals;
 
   // --- sockets: socket(7) ---
   int socket(int domain, int type, int protocol) noexcept {
@@ -261,13 +265,23 @@ class kernel {
   int detach(long thread) noexcept { return to_int(call::detach, thread); }
 
   // --- processes ---
-  int fork() noexcept { return to_int(call::fork); }
+  // The child runs `body` on its kernel and ends with the status that gives; it has nothing else of
+  // this program to run. In a simulated world, where no memory is copied, it runs a copy of `body`.
+  // fork(2).
+  using child_body = std::function<int(kernel&)>;
+  int fork(const child_body& body) noexcept { return to_int(call::fork, &body, this); }
+  // _exit(2), also from a signal handler. In a simulated world it returns when the world is taken
+  // down: nothing is to be done after it.
+  void exit(int status) noexcept { to_int(call::exit, status); }
   int waitpid(int pid, int* status, int options) noexcept {
     return to_int(call::waitpid, pid, status, options);
   }
   int kill(int pid, int number) noexcept { return to_int(call::kill, pid, number); }
   int pidfd_open(int pid) noexcept { return to_int(call::pidfd_open, pid); }
   int getppid() noexcept { return to_int(call::getppid); }
+  int setpgid(int pid, int group) noexcept { return to_int(call::setpgid, pid, group); }
+  int getpgid(int pid) noexcept { return to_int(call::getpgid, pid); }
+  int setsid() noexcept { return to_int(call::setsid); }
   int prctl(int option, long argument) noexcept { return to_int(call::prctl, option, argument); }
   int getrlimit(int resource, rlimit* out) noexcept {
     return to_int(call::getrlimit, resource, out);
@@ -283,10 +297,5 @@ class kernel {
     return static_cast<int>(invoke(c, call_args(a...)));
   }
 };
-
-// Ends this process at once, as _exit(2), having added its call counts to the shared ones.
-[[noreturn]] void exit_process(int status) noexcept;
-// The same without the counts: from a signal handler.
-[[noreturn]] void abandon_process(int status) noexcept;
 
 }  // namespace iolite

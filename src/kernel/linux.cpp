@@ -78,7 +78,7 @@ void count_for_all(call c) noexcept {
 
 // What a handler of ours calls: it wakes a loop, or ends what a connection receives.
 bool is_for_handlers(call c) noexcept {
-  return c == call::write || c == call::shutdown || c == call::futex_wake;
+  return c == call::write || c == call::shutdown || c == call::futex_wake || c == call::exit;
 }
 
 thread_counters::thread_counters() noexcept {
@@ -203,6 +203,35 @@ long memory_call(call c, const call_args& a) noexcept {
       ::mmap(nullptr, a.as<std::size_t>(0), a.as<int>(1), a.as<int>(2), a.as<int>(3), a.word[4]));
 }
 
+// The counts of a child are added to the shared ones when it ends.
+long fork_to_run(const kernel::child_body& body, kernel& os) noexcept {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  const int status = body(os);
+  {  // the only thread whose counts can still move is this one
+    const std::lock_guard hold(all().lock);
+    for (auto* t = all().live; t; t = t->next) retire(*t);
+  }
+  ::_exit(status);
+}
+
+long process_call(call c, const call_args& a) noexcept {
+  const int pid = a.as<int>(0);
+  switch (c) {
+  case call::fork: return fork_to_run(*a.as<const kernel::child_body*>(0), *a.as<kernel*>(1));
+  case call::exit: ::_exit(a.as<int>(0));
+  case call::waitpid: return ::waitpid(pid, a.as<int*>(1), a.as<int>(2));
+  case call::kill: return ::kill(pid, a.as<int>(1));
+  case call::pidfd_open: return ::syscall(SYS_pidfd_open, pid, 0);
+  case call::getppid: return ::getppid();
+  case call::setpgid: return ::setpgid(pid, a.as<int>(1));
+  case call::getpgid: return ::getpgid(pid);
+  case call::setsid: return ::setsid();
+  case call::prctl: return ::prctl(a.as<int>(0), a.word[1], 0, 0, 0);
+  default: return errno = ENOSYS, -1;
+  }
+}
+
 class linux_kernel final : public kernel {
  public:
   clock::time_point now() noexcept override {
@@ -293,12 +322,9 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
       return ring_call(c, a);
     case call::mmap: case call::munmap: case call::madvise: return memory_call(c, a);
     case call::clone: case call::join: case call::detach: return thread_call(c, a);
-    case call::fork: return ::fork();
-    case call::waitpid: return ::waitpid(I(0), P(int, 1), I(2));
-    case call::kill: return ::kill(I(0), I(1));
-    case call::pidfd_open: return ::syscall(SYS_pidfd_open, I(0), 0);
-    case call::getppid: return ::getppid();
-    case call::prctl: return ::prctl(I(0), a.word[1], 0, 0, 0);
+    case call::fork: case call::exit: case call::waitpid: case call::kill: case call::pidfd_open:
+    case call::getppid: case call::setpgid: case call::getpgid: case call::setsid:
+    case call::prctl: return process_call(c, a);
     case call::getrlimit: return ::getrlimit(a.as<__rlimit_resource>(0), P(rlimit, 1));
   }
   return errno = ENOSYS, -1;
@@ -315,7 +341,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
 }  // namespace
 
 kernel& kernel::real() noexcept {
-  static linux_kernel k;
+  static linux_kernel& k = *new linux_kernel;  // threads may outlive static destructors
   return k;
 }
 
@@ -348,16 +374,5 @@ bool share_call_counts() noexcept {
   all().ended = shared;
   return true;
 }
-
-void exit_process(int status) noexcept {
-  // The only thread whose counts can still move is this one.
-  {
-    const std::lock_guard hold(all().lock);
-    for (auto* t = all().live; t; t = t->next) retire(*t);
-  }
-  ::_exit(status);
-}
-
-void abandon_process(int status) noexcept { ::_exit(status); }
 
 }  // namespace iolite

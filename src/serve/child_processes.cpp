@@ -10,6 +10,7 @@
 #include <new>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <utility>
 
 namespace iolite {
 
@@ -20,32 +21,37 @@ std::string how_it_ended(int status) {
 
 bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 
-int child_processes::start(const std::function<int()>& body) {
+namespace {
+
+int run(kernel& os, const kernel::child_body& body, const std::vector<int>& not_its_own,
+        int supervisor) {
+  for (const int fd : not_its_own) os.close(fd);
+  os.prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (os.getppid() != supervisor) os.kill(os.getpid(), SIGKILL);  // it was quicker
+  try {
+    return body(os);
+  } catch (const std::bad_alloc&) {  // the status says it
+    return 1;
+  }
+}
+
+}  // namespace
+
+int child_processes::start(kernel::child_body body) {
   all_.reserve(all_.size() + 1);
   std::vector<int> pidfds;  // of the others: in the child they may be all the descriptors there are
   pidfds.reserve(all_.size());
   for (const child& c : all_) {
     if (c.fd >= 0) pidfds.push_back(c.fd);
   }
-  const int supervisor = os_.getpid();
+  const kernel::child_body in_child = [what = std::move(body), pidfds = std::move(pidfds),
+                                       supervisor = os_.getpid()](kernel& os) {
+    return run(os, what, pidfds, supervisor);
+  };
   const stop_signals::held_back until_it_is_known(os_);
-  const int pid = os_.fork();
-  if (pid == 0) run(body, pidfds, supervisor);
+  const int pid = os_.fork(in_child);
   if (pid > 0) all_.push_back({pid});
   return pid;
-}
-
-void child_processes::run(const std::function<int()>& body, const std::vector<int>& not_its_own,
-                          int supervisor) const noexcept {
-  for (const int fd : not_its_own) os_.close(fd);
-  os_.prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (os_.getppid() != supervisor) os_.kill(os_.getpid(), SIGKILL);  // it was quicker
-  int status = 1;
-  try {
-    status = body();
-  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the status says it
-  }
-  exit_process(status);
 }
 
 task<int> child_processes::end_of(const int& pid) {

@@ -4,7 +4,6 @@
 #include "kernel/kernel.hpp"
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,12 +15,11 @@ class child_processes {
   child_processes(const child_processes&) = delete;
   child_processes& operator=(const child_processes&) = delete;
 
-  // Forks; the child runs `body`, which gives its exit status, and nothing else of this program. It
-  // uses what it owns, what never changes and what is in shared memory, so that it does not matter
-  // whether a fork copies the rest. SIGINT and SIGTERM are held back until `body` says what they
-  // mean: see stop_signals. The child does not outlive this process: nobody would be left to bound
-  // its drain. Its number, or -errno. Throws std::bad_alloc.
-  [[nodiscard]] int start(const std::function<int()>& body);
+  // Forks: see kernel::fork(). `body` uses what it owns, what never changes and what is in shared
+  // memory, so that it does not matter whether a fork copies the rest. SIGINT and SIGTERM are held
+  // back until it says what they mean: see stop_signals. The child does not outlive this process:
+  // nobody would be left to bound its drain. Its number, or -errno. Throws std::bad_alloc.
+  [[nodiscard]] int start(kernel::child_body body);
   // The status of child `pid`, once it has ended. Called before start(), awaited after it, so that
   // no child is left for want of memory.
   [[nodiscard]] task<int> end_of(const int& pid);
@@ -29,9 +27,6 @@ class child_processes {
   [[nodiscard]] std::size_t living() const noexcept { return all_.size(); }
 
  private:
-  [[noreturn]] void run(const std::function<int()>& body, const std::vector<int>& not_its_own,
-                        int supervisor) const noexcept;
-
   struct child {
     int pid;
     int fd = -1;  // its pidfd

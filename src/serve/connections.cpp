@@ -3,7 +3,6 @@
 
 #include "iolite/system_descriptor.hpp"
 #include "iolite/time.hpp"
-#include "serve/signals.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -61,7 +60,7 @@ void connection_table::entry::close_stream() noexcept {
 // Nobody shuts down a number that is used again. With the lock held.
 void connection_table::entry::forget_number() noexcept {
   const int number = std::exchange(fd_, -1);
-  if (number >= 0) stop_signals::connection_closes(number);
+  if (number >= 0) table_.signals_.connection_closes(number);
 }
 
 // Whoever comes last, the end of the handler or that of the stream.
@@ -97,9 +96,7 @@ void connection_table::released(detail::stream_owner& s) noexcept {
   e.let_go(hold);
 }
 
-bool connection_table::ending() const noexcept {
-  return draining() || stop_signals::connection_ends();
-}
+bool connection_table::ending() const noexcept { return draining() || signals_.connection_ends(); }
 
 // --- the end of a connection ---
 

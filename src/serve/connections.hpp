@@ -5,6 +5,7 @@
 #include "iolite/stream.hpp"
 #include "kernel/kernel.hpp"
 #include "serve/lingering.hpp"
+#include "serve/signals.hpp"
 
 #include <atomic>
 #include <exception>
@@ -82,9 +83,9 @@ class connection_table final : private detail::stream_home {
   using entry_of_handler = std::unique_ptr<entry, handler_over>;
   [[nodiscard]] entry_of_handler add(int fd) { return entry_of_handler(new entry(*this, fd)); }
 
-  connection_table(kernel& os, unsigned most) noexcept
-      : os_(os), most_(most), lingering_(os), changed_(lock_), emptied_(lock_), lingers_(lock_),
-        settled_(lock_) {}
+  connection_table(kernel& os, unsigned most)
+      : os_(os), signals_(signal_meaning::of(os)), most_(most), lingering_(os), changed_(lock_),
+        emptied_(lock_), lingers_(lock_), settled_(lock_) {}
 
   // Each sees the end of its stream once what has arrived is read: who waits for a request ends.
   // Those of a loop are its own to drain and to cut.
@@ -140,6 +141,7 @@ class connection_table final : private detail::stream_home {
   void released(detail::stream_owner& s) noexcept override;
 
   kernel& os_;
+  signal_meaning& signals_;
   const unsigned most_;
   mutable std::mutex lock_;
   entry* first_ = nullptr;

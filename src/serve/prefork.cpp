@@ -186,8 +186,8 @@ int server::worker_processes::start(std::size_t mine) {
       if (!of_.at_[i].is_tcp()) part.listeners[w][i] = -1;  // all have that queue already
     }
   }
-  return children_.start([what = of_.of_, part = std::move(part)] {
-    return std::make_shared<server>(what)->serve_as(part);
+  return children_.start([what = of_.of_, part = std::move(part)](kernel& os) {
+    return std::make_shared<server>(os, what)->serve_as(part);
   });
 }
 

@@ -84,10 +84,11 @@ task<void> server::connection_processes::one(const std::vector<int>& listeners, 
   std::optional<task<int>> end;
   try {
     end.emplace(children_.end_of(pid));
-    pid = children_.start([what = of_.of_, listeners, fd = s.native_handle(), tcp = s.is_tcp()] {
-      for (const int l : listeners) what->os.close(l);
-      return std::make_shared<server>(what)->serve_one(fd, tcp);
-    });
+    pid = children_.start(
+        [what = of_.of_, listeners, fd = s.native_handle(), tcp = s.is_tcp()](kernel& os) {
+          for (const int l : listeners) os.close(l);
+          return std::make_shared<server>(os, what)->serve_one(fd, tcp);
+        });
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): `pid` says it
   }
   forked = pid;

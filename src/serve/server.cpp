@@ -42,8 +42,8 @@ std::unexpected<error> refused(std::string message) {
 
 }  // namespace
 
-server::server(std::shared_ptr<const service> of)
-    : of_(std::move(of)), connections_(os_, connections_allowed(*of_)) {}
+server::server(kernel& os, std::shared_ptr<const service> of)
+    : of_(std::move(of)), os_(os), connections_(os_, connections_allowed(*of_)) {}
 
 server::~server() = default;
 

@@ -22,9 +22,9 @@ namespace iolite {
 // Kept alive by its threads, too: one that does not end in time outlives serve().
 class server : public std::enable_shared_from_this<server> {
  public:
-  explicit server(std::shared_ptr<const service> of);
+  server(kernel& os, std::shared_ptr<const service> of);
   server(kernel& os, handler h, const serve_options& options, model_choice model)
-      : server(std::make_shared<const service>(os, std::move(h), options, std::move(model))) {}
+      : server(os, std::make_shared<const service>(os, std::move(h), options, std::move(model))) {}
   server(const server&) = delete;
   server& operator=(const server&) = delete;
   ~server();
@@ -131,7 +131,7 @@ class server : public std::enable_shared_from_this<server> {
   const handler& handler_ = of_->handle;
   const serve_options& options_ = of_->options;
   const model_choice& model_ = of_->model;
-  kernel& os_ = of_->os;
+  kernel& os_;
   serve_counts& counts_ = of_->counts;
   std::vector<endpoint> at_;
   std::vector<int> unix_listeners_;  // by address, the first of those that share it; -1: none

@@ -55,7 +55,7 @@ struct serve_counts {
 
 struct service {
   service(kernel& k, handler h, const serve_options& o, model_choice m)
-      : os(k), handle(std::move(h)), options(o), model(std::move(m)), shared_(k, 1) {}
+      : handle(std::move(h)), options(o), model(std::move(m)), shared_(k, 1) {}
 
   // pool, prefork.
   [[nodiscard]] unsigned workers() const noexcept {
@@ -63,7 +63,6 @@ struct service {
     return model.engine == "blocking" ? 16U : std::max(std::thread::hardware_concurrency(), 1U);
   }
 
-  kernel& os;
   const handler handle;
   const serve_options options;
   const model_choice model;

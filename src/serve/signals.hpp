@@ -12,7 +12,7 @@
 
 namespace iolite {
 
-// What the two signals mean to one process. The handler gets at it through of_this_process().
+// What the two signals mean to one process.
 struct signal_meaning {
   std::atomic<kernel*> os = nullptr;
   std::atomic<stop_latch*> latch = nullptr;  // a stop is asked here
@@ -21,16 +21,22 @@ struct signal_meaning {
   std::atomic<bool> in_child = false;
   std::uint32_t handlers = 0;  // that run now, on any thread: the word of a futex
 
-  static signal_meaning& of_this_process() noexcept;
+  // Of the process that `k` belongs to. Throws std::bad_alloc in a simulated one.
+  static signal_meaning& of(kernel& k);
   void take(int number) noexcept;  // what the handler does
   void await_handlers() noexcept;
+
+  // Whether the stop of stop_signals::end_connection() has come.
+  [[nodiscard]] bool connection_ends() const noexcept;
+  // The number `fd` is about to be closed, and may be another socket's soon.
+  void connection_closes(int fd) noexcept;
 };
 
 // Installs the handlers for as long as it lives. One at a time in a process.
 class stop_signals {
  public:
   // `on` false: no handlers, but children forked meanwhile have them.
-  stop_signals(kernel& os, stop_latch& latch, bool on) noexcept;
+  stop_signals(kernel& os, stop_latch& latch, bool on);
   stop_signals(const stop_signals&) = delete;
   stop_signals& operator=(const stop_signals&) = delete;
   // The latch may go then: no handler uses it any more.
@@ -53,20 +59,16 @@ class stop_signals {
   // In a child, which is ours whatever serve_options::signals says, with both signals held back;
   // they come through from then on, also where the program blocks them.
   // A stop means the end of this one connection, as soon as its peer has been answered.
-  static void end_connection(kernel& os, int fd) noexcept;
+  static void end_connection(kernel& os, int fd);
   // A stop is asked of `latch`.
-  static void ask(kernel& os, stop_latch& latch) noexcept;
-
-  // Whether the stop of end_connection() has come.
-  [[nodiscard]] static bool connection_ends() noexcept;
-  // The number `fd` is about to be closed, and may be another socket's soon.
-  static void connection_closes(int fd) noexcept;
+  static void ask(kernel& os, stop_latch& latch);
 
  private:
   static void install(kernel& os) noexcept;
-  static void start_in_child(kernel& os, stop_latch* latch, int fd) noexcept;
+  static void start_in_child(kernel& os, stop_latch* latch, int fd);
 
   kernel& os_;
+  signal_meaning& meaning_;
   const bool on_;
   struct sigaction old_int_{};
   struct sigaction old_term_{};

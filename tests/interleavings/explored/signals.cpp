@@ -24,7 +24,7 @@ TEST_P(Signals, TheLatchAndTheEngineEndBeforeAHandlerDoes) {
     std::thread handler;
     {
       const iolite::stop_signals signals(os, *latch, false);
-      handler = std::thread([] { iolite::signal_meaning::of_this_process().take(SIGTERM); });
+      handler = std::thread([&] { iolite::signal_meaning::of(os).take(SIGTERM); });
       engine->run(wait_on(*latch));
     }
     latch.reset();
@@ -40,7 +40,7 @@ TEST(SignalsOnPoll, AHandlerThatComesLateFindsNobody) {
     std::thread handler;
     {
       const iolite::stop_signals signals(os, *latch, false);
-      handler = std::thread([] { iolite::signal_meaning::of_this_process().take(SIGTERM); });
+      handler = std::thread([&] { iolite::signal_meaning::of(os).take(SIGTERM); });
     }
     latch.reset();
     handler.join();
