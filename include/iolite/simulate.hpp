@@ -13,9 +13,10 @@
 // touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
 // turns on the thread that uses the world; what they share with each other needs no lock.
 //
-// Models: nonblocking, select, poll, epoll, signal, blocking and io_uring; servers with the
-// placements `shared`, `thread` and `pool`. Not yet simulated: posix_aio; other placements. A
-// program that tries is told so.
+// Models: nonblocking, select, poll, epoll, signal, blocking and io_uring; servers with every
+// placement. The children of `process` and `prefork` are processes of their own, with descriptors,
+// signals and threads to themselves; memory they share with their parent, unlike after fork(2). Not
+// simulated: posix_aio. A program that tries is told so.
 #pragma once
 #include "iolite/clock.hpp"
 #include "iolite/serve.hpp"
@@ -23,6 +24,7 @@
 #include "iolite/task.hpp"
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -104,11 +106,16 @@ class world {
   // With the address 10.0.0.N; std::runtime_error after 250 hosts.
   host add_host(std::string_view name);
   // Starts when the world runs on, and all servers listen.
+  // `name` is the host's if it is empty.
   void run(const host& on, std::string_view model, std::function<task<void>()> program,
            std::string_view name = {});
-  // serve(), stopped when all programs have ended. Of the options `signals`, `stop` and
-  // `allow_public` mean nothing here.
-  void serve(const host& on, handler h, serve_options o);
+  // serve(), stopped when all programs have ended. Of the options `stop` and `allow_public` mean
+  // nothing here.
+  // `ended` gets what serve() returns, on the server's thread; without it an error is a failure of
+  // the run.
+  using served = std::expected<serve_report, error>;
+  void serve(const host& on, handler h, serve_options o, std::string_view name = {},
+             std::function<void(const served&)> ended = {});
 
   // --- plans: now, or from an action that at() puts at a time. An action belongs to no program: it
   // reads elapsed(), not clock::now() ---
@@ -130,6 +137,11 @@ class world {
   void restart(const host& h);
   // Its programs stand still for so long: a machine that is suspended, or busy with another.
   void stall(const host& h, clock::duration length);
+  // kill(2) from outside: to the programs of that name, or to the group of each, which is a program
+  // with the children it has forked. Ctrl-C is a SIGINT to a group. A program that a signal ends is
+  // among report::failures.
+  enum class recipients : std::uint8_t { process, group };
+  void signal(std::string_view program, int number, recipients to = recipients::process);
   // Its clock leaps forward. Before the run: where the clock begins.
   void leap(const host& h, clock::duration by);
 

@@ -32,25 +32,26 @@ std::string why_not(std::string_view engine) {
 
 // The same of a server, and where its connections run.
 std::string why_not(const split_model& m, placement& out) {
-  constexpr std::array known = {placement::shared, placement::thread, placement::pool};
+  constexpr std::array known = {placement::shared, placement::thread, placement::process,
+                                placement::pool, placement::prefork};
   const auto usual = m.engine == "blocking" ? placement::thread : placement::shared;
   const auto it = std::ranges::find(known, m.placement, [](placement p) { return name_of(p); });
   if (it == known.end() && !m.placement.empty()) {
-    return "the placement '" + std::string(m.placement) +
-           "' is not simulated; there are shared thread pool";
+    return "there is no placement '" + std::string(m.placement) +
+           "'; there are shared thread process pool prefork";
   }
   out = m.placement.empty() ? usual : *it;
   if (m.engine == "blocking" && out == placement::shared) {
-    return "blocking/shared would serve one client at a time; use blocking/thread or blocking/pool";
+    return "blocking/shared would serve one client at a time; use blocking/thread, "
+           "blocking/process or blocking/pool";
   }
   return why_not(m.engine);
 }
 
 }  // namespace
 
-program::program(simulated::machine& m, simulated::host& at, unsigned number, std::string name,
-                 int descriptors_max)
-    : name_(std::move(name)), world_(m), os_(m, at, number, descriptors_max) {
+program::program(simulated::machine& m, simulated::host& at, std::string name, int descriptors_max)
+    : name_(std::move(name)), world_(m), os_(m, at, name_, descriptors_max) {
   os_.tell(this);
 }
 
@@ -73,13 +74,13 @@ void program::run_task(std::string_view model, const std::function<task<void>()>
   }
 }
 
-void program::run_server(handler h, serve_options o) {
+void program::run_server(handler h, serve_options o,
+                         const std::function<void(const world::served&)>& ended) {
   if (o.model == "auto") o.model = "epoll";
   const split_model split(o.model);
   placement placed{};
   failure_ = why_not(split, placed);
   if (!failure_.empty() || cancelled_) return;
-  o.signals = false;
   o.allow_public = true;  // all the world is here
   if (o.workers == 0) o.workers = 4;  // not as many as this machine has processors
   o.stop = &stop_;
@@ -90,7 +91,9 @@ void program::run_server(handler h, serve_options o) {
   const std::string engine(split.engine);
   model_choice choice{engine + "/" + std::string(name_of(placed)), engine, placed, "simulated"};
   const auto s = std::make_shared<server>(os_, std::move(h), o, std::move(choice));
-  if (const auto served = s->run(); !served) failure_ = served.error().message;
+  const world::served served = s->run();
+  if (ended) ended(served);
+  else if (!served) failure_ = served.error().message;
 }
 
 // --- who waits for what ---
@@ -98,7 +101,8 @@ void program::run_server(handler h, serve_options o) {
 program::waiter& program::this_waiter() {
   const thread_state* const me = &state_of_thread();
   const auto it = std::ranges::find(waiters_, me, &waiter::thread);
-  return it == waiters_.end() ? waiters_.emplace_back(me) : *it;
+  if (it != waiters_.end()) return *it;
+  return waiters_.emplace_back(me, static_cast<simulated::process*>(me->simulated));
 }
 
 void program::about_to_wait() {
@@ -150,9 +154,9 @@ void program::tell(std::vector<waiting>& out) const {
   for (const waiter& w : waiters_) {
     if (!w.on) continue;
     each_operation(*w.on, [&](const operation& op) {
-      std::string on = op.fd >= 0 ? os_.describe(op.fd) : std::string();
+      std::string on = op.fd >= 0 ? w.os->describe(op.fd) : std::string();
       if (op.kind == op_kind::event) on = "an event, a channel or the end of child tasks";
-      out.push_back({name_, to_string(op, os_.clock_time()), std::move(on), w.started_at(op)});
+      out.push_back({name_, to_string(op, w.os->clock_time()), std::move(on), w.started_at(op)});
     });
   }
   const auto order = [](const waiting& w) { return std::tie(w.since, w.operation); };
@@ -170,7 +174,6 @@ void program::tell_leaks(std::vector<std::string>& out) const {
 void program::cancel() noexcept {
   cancelled_ = true;
   stop_.request();
-  if (over) return;
   for (const waiter& w : waiters_) {
     if (w.on) w.on->request_cancel();
   }

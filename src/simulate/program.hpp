@@ -11,12 +11,12 @@ namespace iolite::simulate {
 
 class program final : public simulated::process::listener {
  public:
-  program(simulated::machine& m, simulated::host& at, unsigned number, std::string name,
-          int descriptors_max);
+  program(simulated::machine& m, simulated::host& at, std::string name, int descriptors_max);
 
   // By the program itself.
   void run_task(std::string_view model, const std::function<task<void>()>& body);
-  void run_server(handler h, serve_options o);
+  void run_server(handler h, serve_options o,
+                  const std::function<void(const world::served&)>& ended);
 
   void about_to_wait() override;
   clock::time_point next_deadline() override;
@@ -46,9 +46,10 @@ class program final : public simulated::process::listener {
     std::uint64_t started;
     clock::duration when;
   };
-  // A thread that waits, and the engine that it runs.
+  // A thread that waits, perhaps of a child, and the engine that it runs.
   struct waiter {
     const thread_state* thread;
+    simulated::process* os;
     engine* on = nullptr;
     std::deque<mark> marks;
 

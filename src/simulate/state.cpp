@@ -10,13 +10,13 @@ void world::state::start(plan what) {
   p.is_server = what.serves;
   if (p.is_server && servers_stop) p.stop();
   machine.turns.start([this, &p, own = what.body] {
-    state_of_thread().simulated = &p.os();
-    if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
-    p.os().stand_still();
-    own(p);
-    p.os().end_threads();
+    p.os().run([&] {
+      if (!p.is_server) machine.turns.wait(nullptr, never, [&] { return all_listen(); });
+      p.os().stand_still();
+      own(p);
+      p.os().end_threads();
+    });
     p.over = true;
-    machine.awake = nullptr;
   });
   plans.push_back(std::move(what));
 }
@@ -24,8 +24,7 @@ void world::state::start(plan what) {
 program& world::state::add(std::size_t at, std::string name) {
   auto& h = *machine.net.hosts()[at];
   if (name.empty()) name = h.name;
-  const auto number = static_cast<unsigned>(programs.size());
-  programs.push_back(std::make_unique<program>(machine, h, number, name, wanted.descriptors_max));
+  programs.push_back(std::make_unique<program>(machine, h, name, wanted.descriptors_max));
   programs.back()->os().where().signals.queue_max = wanted.signals_max;
   return *programs.back();
 }
@@ -56,6 +55,7 @@ report world::state::tell(ending how) {
   for (const auto& p : programs) {
     if (!is_gone(*p) && (how == ending::dead_lock || how == ending::time_is_up)) p->tell(r.waiting);
     if (!p->failure().empty()) r.failures.push_back(p->name() + ": " + p->failure());
+    if (p->os().has_ended()) r.failures.push_back(p->name() + ": " + p->os().how_it_ended());
     if (p->over) p->tell_leaks(r.leaks);
   }
   return r;
@@ -69,7 +69,7 @@ std::vector<injected_fault> world::state::injected() const {
     else
       out.push_back({f.number,
                      std::string(simulated::fault_names[static_cast<std::size_t>(f.what)]),
-                     programs[f.who]->name(), f.when});
+                     machine.process_names[f.who], f.when});
   }
   return out;
 }
@@ -80,11 +80,12 @@ bool world::state::end_all() {
     for (const auto& g : machine.net.hosts()) machine.net.block(*h, *g, false);
   }
   for (const auto& p : programs) {
-    p->os().where().held_until = machine.time.start;
-    if (!p->over) p->cancel();
+    p->os().each([](simulated::process& q) { q.resume_for_the_end(); });
+    p->cancel();
   }
   const auto until = machine.time.now() + std::chrono::minutes(10);
-  if (go_on(until, [this] { return all_over(); }, ending::finished) == ending::finished) {
+  const auto all_over = [this] { return machine.turns.running() == 0; };
+  if (go_on(until, all_over, ending::finished) == ending::finished) {
     return true;
   }
   machine.turns.abandon();
@@ -101,7 +102,7 @@ void world::state::crash(std::size_t index) {
     return machine.time.after(std::chrono::microseconds(1), [this, index] { crash(index); });
   }
   machine.crash(h);
-  each_program_on(index, [](program& p) { p.os().where().held_until = never; });
+  each_process_on(index, [](simulated::process& p) { p.where().held_until = never; });
 }
 
 void world::state::restart(std::size_t index) {
@@ -110,7 +111,8 @@ void world::state::restart(std::size_t index) {
   h.is_up = true;
   machine.trace.noted(machine.time.elapsed(), "restart: " + h.name);
   for (std::size_t i = 0, end = plans.size(); i < end; ++i) {
-    const bool crashed = !programs[i]->over && is_gone(*programs[i]);
+    program& p = *programs[i];
+    const bool crashed = !p.over && is_gone(p) && !p.os().has_ended();
     if (!crashed || plans[i].at != index || plans[i].begun_anew) continue;
     plans[i].begun_anew = true;
     plan anew = plans[i];

@@ -29,20 +29,21 @@ struct world::state {
   }
   // Have all programs ended, or all but servers?
   [[nodiscard]] bool over(bool servers);
-  // It has ended, or its host has crashed.
+  // It has ended, or is never to go on: its host has crashed.
   [[nodiscard]] static bool is_gone(program& p) noexcept {
     return p.over || p.os().where().held_until == never;
-  }
-  [[nodiscard]] bool all_over() const {
-    return std::ranges::all_of(programs, [](const auto& p) { return p->over; });
   }
 
   // --- hosts ---
   [[nodiscard]] simulated::host& host_of(std::size_t index) { return *machine.net.hosts()[index]; }
+  // Those that have not ended.
   template <class Visit>
-  void each_program_on(std::size_t index, Visit visit) {
+  void each_process_on(std::size_t index, Visit visit) {
     for (const auto& p : programs) {
-      if (!is_gone(*p) && &p->os().where().at == &host_of(index)) visit(*p);
+      if (&p->os().where().at != &host_of(index)) continue;
+      p->os().each([&](simulated::process& q) {
+        if (q.where().held_until != never) visit(q);
+      });
     }
   }
   void crash(std::size_t index);

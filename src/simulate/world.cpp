@@ -28,12 +28,15 @@ void check(bool holds, std::string_view what) {
 world::world(std::uint64_t seed, const options& o) : state_(std::make_unique<state>(seed, o)) {}
 
 world::~world() {
-  if (!state_->all_over() && !state_->machine.turns.abandoned()) state_->end_all();
-  if (state_->machine.turns.abandoned()) {
+  auto& turns = state_->machine.turns;
+  if (turns.running() > 0 && !turns.abandoned()) state_->end_all();
+  if (turns.abandoned()) {
     static_cast<void>(state_.release());  // its threads stand in it
     return;
   }
-  for (const auto& p : state_->programs) p->os().files().clear();
+  for (const auto& p : state_->programs) {
+    p->os().each([](simulated::process& q) { q.files().clear(); });
+  }
   state_->machine.end();
 }
 
@@ -60,9 +63,12 @@ void world::run(const host& on, std::string_view model, std::function<task<void>
   state_->start({on.index_, std::string(name), false, own});
 }
 
-void world::serve(const host& on, handler h, serve_options o) {
-  const auto own = [h = std::move(h), o = std::move(o)](program& me) { me.run_server(h, o); };
-  state_->start({on.index_, {}, true, own});
+void world::serve(const host& on, handler h, serve_options o, std::string_view name,
+                  std::function<void(const served&)> ended) {
+  const auto own = [h = std::move(h), o = std::move(o), ended = std::move(ended)](program& me) {
+    me.run_server(h, o, ended);
+  };
+  state_->start({on.index_, std::string(name), true, own});
 }
 
 void world::at(clock::duration since_start, std::function<void()> action) {
@@ -116,8 +122,8 @@ void world::stall(const host& h, clock::duration length) {
   const auto until = deadline_after(state_->machine.time.now(), length);
   state_->machine.trace.noted(state_->elapsed(), "stall: " + state_->host_of(h.index_).name);
   if (until == never) return;  // that would be a crash
-  state_->each_program_on(h.index_, [&](program& p) {
-    p.os().where().held_until = std::max(p.os().where().held_until, until);
+  state_->each_process_on(h.index_, [&](simulated::process& p) {
+    p.where().held_until = std::max(p.where().held_until, until);
   });
 }
 
@@ -128,7 +134,18 @@ void world::leap(const host& h, clock::duration by) {
   const auto most = never - m.time.now() - at.clock_ahead - std::chrono::hours(24 * 365);
   at.clock_ahead += std::max(std::min(by, most), clock::duration::zero());
   m.trace.noted(m.time.elapsed(), "leap: " + at.name);
-  state_->each_program_on(h.index_, [](program& p) { p.os().clock_has_leapt(); });
+  state_->each_process_on(h.index_, [](simulated::process& p) { p.clock_has_leapt(); });
+}
+
+void world::signal(std::string_view program, int number, recipients to) {
+  state& s = *state_;
+  s.machine.trace.noted(s.elapsed(),
+                        "signal " + std::to_string(number) + ": " + std::string(program));
+  for (const auto& p : s.programs) {
+    if (s.is_gone(*p) || p->name() != program) continue;
+    if (to == recipients::group) p->os().signal_group(number);
+    else p->os().signal(number);
+  }
 }
 
 report world::finish() {
@@ -171,7 +188,7 @@ clock::duration world::elapsed() const noexcept { return state_->elapsed(); }
 
 std::string world::trace() const {
   return state_->machine.trace.text(
-      [this](unsigned number) { return state_->programs[number]->name(); });
+      [this](unsigned number) { return state_->machine.process_names[number]; });
 }
 
 }  // namespace iolite::simulate

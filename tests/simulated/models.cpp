@@ -258,7 +258,11 @@ INSTANTIATE_TEST_SUITE_P(every, simulated_server,
                          testing::Values("select/thread", "poll/pool", "epoll/thread", "epoll/pool",
                                          "nonblocking/pool", "signal/thread", "signal/pool",
                                          "blocking/thread", "blocking/pool", "io_uring/thread",
-                                         "io_uring/pool"),
+                                         "io_uring/pool", "nonblocking/prefork", "select/process",
+                                         "poll/prefork", "epoll/process", "epoll/prefork",
+                                         "signal/process", "signal/prefork", "blocking/process",
+                                         "blocking/prefork", "io_uring/process",
+                                         "io_uring/prefork"),
                          name_of_server);
 
 }  // namespace

@@ -115,13 +115,13 @@ TEST(simulated_report, what_is_not_simulated_is_refused_in_words) {
   w.run(h, "epoll/pool", bodies::nothing);
   w.run(h, "nonsense", bodies::nothing);
   w.serve(h, give_back, {.model = "blocking/shared"});
-  w.serve(h, give_back, {.model = "poll/prefork"});
+  w.serve(h, give_back, {.model = "poll/everywhere"});
   const auto r = w.finish();
   ASSERT_EQ(r.failures.size(), 5U);
   EXPECT_TRUE(has(r.failures[0], "'posix_aio' is not simulated"));
   EXPECT_TRUE(has(r.failures[1], "'pool' is not simulated"));
   EXPECT_TRUE(has(r.failures[3], "one client at a time"));
-  EXPECT_TRUE(has(r.failures[4], "'prefork' is not simulated"));
+  EXPECT_TRUE(has(r.failures[4], "no placement 'everywhere'"));
 }
 
 TEST(simulated_report, a_world_that_was_never_run_ends_quietly) {

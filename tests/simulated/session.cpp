@@ -134,7 +134,7 @@ void expect_same(void (*script)(session&), const simulated_limits& limits) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     simulated::machine world(seed);
     simulated::host& at = world.net.add("host");
-    simulated::process os(world, at, 1, 1024);
+    simulated::process os(world, at, "script", 1024);
     world.rings.buffer_rings = true;
     world.rings.incremental_buffers = true;
     os.where().signals.queue_max = limits.signals_max;

@@ -18,7 +18,7 @@ simulated_system* current = nullptr;
 
 struct simulated_system::state {
   explicit state(std::uint64_t seed)
-      : world(seed), host(world.net.add("test")), process(world, host, 1, 4096) {}
+      : world(seed), host(world.net.add("test")), process(world, host, "test", 4096) {}
   ~state() {
     process.end_threads();
     process.files().clear();

@@ -21,15 +21,31 @@ int descriptors::replace(int fd, std::shared_ptr<file> f, bool close_on_exec) {
   if (!holds(fd)) table_.resize(static_cast<std::size_t>(fd) + 1);
   f->opened();
   const entry before = std::exchange((*this)[fd], {std::move(f), close_on_exec});
-  if (before.of) before.of->dropped();
+  drop(before);
   return fd;
 }
 
 int descriptors::close(int fd) {
   if (!find(fd)) return -EBADF;
   const entry before = std::exchange((*this)[fd], {});
-  before.of->dropped();
+  drop(before);
   return 0;
+}
+
+void descriptors::drop(const entry& e) const {
+  if (e.of && !let_go_) e.of->dropped();
+}
+
+void descriptors::share_all(const descriptors& parent) {
+  table_ = parent.table_;
+  for (const entry& e : table_) {
+    if (e.of) e.of->opened();
+  }
+}
+
+void descriptors::let_go() {
+  for (const entry& e : table_) drop(e);
+  let_go_ = true;
 }
 
 void descriptors::clear() {

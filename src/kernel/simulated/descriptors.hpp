@@ -20,6 +20,11 @@ class descriptors {
   int replace(int fd, std::shared_ptr<file> f, bool close_on_exec);
   int close(int fd);
   void clear();
+  // A child begins with those of its parent: fork(2).
+  void share_all(const descriptors& parent);
+  // The process has ended: all are closed to the world. They stay here for its programs, which
+  // stand where they were and end when the world does.
+  void let_go();
   [[nodiscard]] file* find(int fd) const noexcept {
     return holds(fd) ? table_[static_cast<std::size_t>(fd)].of.get() : nullptr;
   }
@@ -37,7 +42,9 @@ class descriptors {
   [[nodiscard]] bool holds(int fd) const noexcept {
     return fd >= 0 && static_cast<std::size_t>(fd) < table_.size();
   }
+  void drop(const entry& e) const;
   int most_;
+  bool let_go_ = false;
   std::vector<entry> table_;
 };
 

@@ -1,6 +1,8 @@
 // See file.hpp: files that send signals. fcntl(2), "Signals".
 #include "kernel/simulated/file.hpp"
 
+#include "kernel/simulated/process.hpp"
+
 #include <sys/stat.h>
 
 namespace iolite::simulated {
@@ -25,7 +27,11 @@ void file::tell_owner(short bits) {
   else if ((bits & POLLIN) != 0) reason = POLL_IN;
   else if (!tells_of_room()) return;
   const bool full = world().goes_wrong(fault_kind::signal_overflow, site_.number);
-  site_.signals.from_file(owner.id, owner.number, owner.fd, reason, full);
+  // A thread's number tells its process: see signal_table.
+  const long pid = owner.id >= 100'000 ? owner.id / 1000 : owner.id;
+  const auto its = site_.at.processes.find(pid);
+  if (its == site_.at.processes.end()) return;
+  its->second->where().signals.from_file(owner.id, owner.number, owner.fd, reason, full);
 }
 
 }  // namespace iolite::simulated

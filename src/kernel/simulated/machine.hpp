@@ -46,6 +46,7 @@ struct machine {
   network net;
   baton turns;
   long threads = 0;  // that processes have started
+  std::vector<std::string> process_names;  // by number
   ring_features rings;
   const site* awake = nullptr;  // whose program runs, and does not wait
 
@@ -72,13 +73,15 @@ struct machine {
 };
 
 // Where a file belongs to: a process on a host. `version` changes whenever one of its files does,
-// so that waits know when to look again.
+// so that waits know when to look again. Processes that share files share it: a process and its
+// descendants.
 struct site {
-  site(machine& m, host& h, unsigned n) : world(m), at(h), number(n), signals(100 + int(n)) {}
+  site(machine& m, host& h, unsigned n, std::uint64_t& v)
+      : world(m), at(h), number(n), version(v), signals(100 + int(n)) {}
   machine& world;
   host& at;
   const unsigned number;
-  std::uint64_t version = 0;
+  std::uint64_t& version;
   signal_table signals;
   // Its programs stand still; `never`: the host has crashed.
   clock::time_point held_until = timeline::start;

@@ -13,6 +13,7 @@
 namespace iolite::simulated {
 
 class any_socket;
+class process;
 
 struct host {
   // Sockets by port.
@@ -26,6 +27,7 @@ struct host {
   // Unix sockets by names that are no paths: the abstract namespace, unix(7).
   std::map<std::string, any_socket*> abstract_names;
   disk storage;
+  std::map<long, process*> processes;  // by pid, until they are waited for
   any_socket* sockets = nullptr;  // all of them: see any_socket::next_on_host()
   bool is_up = true;
   clock::duration clock_ahead{};  // of the world's

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 namespace iolite::simulated {
@@ -62,11 +63,6 @@ void stop(const char* why) noexcept {
   std::abort();
 }
 
-process::process(machine& world, host& at, unsigned number, int descriptors_max)
-    : site_(world, at, number), files_(descriptors_max) {}
-
-process::~process() { delete kept; }
-
 clock::time_point process::now() noexcept {
   site_.world.time.pass(clock_cost);
   return clock_time();
@@ -81,10 +77,14 @@ long process::invoke(call c, const call_args& a) noexcept {
   w.awake = &site_;
   w.time.pass(call_cost);
   w.time.run_due();
+  stand_still();  // what was due may have ended it
+  w.awake = &site_;
   const long r = perform(c, a);
   const bool address = c == call::mmap && (r >= 0 || r < -4095);
   w.trace.called(w.time.elapsed(), site_.number, c,
                  is_on_descriptor(c) ? a.word[0] : trace_log::none, address ? 0 : r);
+  run_handlers();
+  stand_still();  // it has ended itself
   return r;
 }
 
@@ -208,7 +208,14 @@ rlim_t process::limit_of(int resource) const noexcept {
 // Memory is memory; that of a ring is the ring's.
 long process::map(const call_args& a) {
   const auto fd = a.as<int>(3);
-  if (fd < 0) return kernel::real().invoke(call::mmap, a);
+  if (fd < 0) {
+    const long at = kernel::real().invoke(call::mmap, a);
+    const bool failed = at < 0 && at > -4096;
+    if (!failed && (a.as<int>(2) & MAP_SHARED) != 0) {
+      ancestor_->shared_memory_.emplace_back(at, a.as<std::size_t>(0));
+    }
+    return at;
+  }
   const auto ring = std::dynamic_pointer_cast<ring_file>(files_.share(fd));
   if (!ring) return files_.find(fd) ? -ENODEV : -EBADF;
   auto memory = ring->map(a.as<std::size_t>(0), a.word[4]);
@@ -218,6 +225,9 @@ long process::map(const call_args& a) {
 }
 
 long process::unmap(const call_args& a) {
+  // Others have it yet.
+  const auto is_this = [&](const auto& m) { return m.first == a.word[0]; };
+  if (std::ranges::any_of(ancestor_->shared_memory_, is_this)) return 0;
   const auto it =
       std::ranges::find(mapped_, a.as<std::byte*>(0), &std::shared_ptr<std::byte[]>::get);
   if (it == mapped_.end()) return kernel::real().invoke(call::munmap, a);
@@ -244,9 +254,7 @@ long process::descriptor_call(call c, const call_args& a) {
     f->status_flags = O_RDWR | (flags & EFD_NONBLOCK);
     return files_.add(f, (flags & EFD_CLOEXEC) != 0);
   }
-  case call::getpid: return pid();
   case call::gettid: return site_.signals.thread_id();
-  case call::getppid: return 1;
   case call::getrlimit: {
     auto* const out = a.as<rlimit*>(1);
     out->rlim_cur = out->rlim_max = limit_of(a.as<int>(0));
@@ -264,7 +272,7 @@ long process::descriptor_call(call c, const call_args& a) {
   case call::mmap: return map(a);
   case call::munmap: return unmap(a);
   case call::madvise: return kernel::real().invoke(c, a);
-  default: return -ENOSYS;
+  default: return process_call(c, a);
   }
 }
 

@@ -17,10 +17,11 @@ namespace iolite::simulated {
 
 class epoll_set;
 class any_socket;
+class process_file;
 
 class process final : public kernel {
  public:
-  process(machine& world, host& at, unsigned number, int descriptors_max);
+  process(machine& world, host& at, std::string name, int descriptors_max);
   ~process() override;
 
   clock::time_point now() noexcept override;
@@ -30,8 +31,10 @@ class process final : public kernel {
   [[nodiscard]] descriptors& files() noexcept { return files_; }
   [[nodiscard]] const descriptors& files() const noexcept { return files_; }
   [[nodiscard]] std::string describe(int fd) const;
-  // The program is over: its helper threads end, and the others are waited for. False: they cannot
-  // end. By who has the turn.
+  // On a strand of its own: the first thread, from its first turn to its last.
+  void run(const std::function<void()>& body);
+  // The program is over: its helper threads end, the others are waited for, and its children have
+  // no parent any more. False: they cannot end. By who has the turn.
   bool end_threads();
   // What now() says, without the call.
   [[nodiscard]] clock::time_point clock_time() const noexcept {
@@ -41,6 +44,23 @@ class process final : public kernel {
   void clock_has_leapt() noexcept { ++site_.version; }
   // Until its host may go on: see site::held_until.
   void stand_still();
+
+  // --- processes.cpp ---
+  // This process, and its descendants.
+  template <class Visit>
+  void each(Visit visit) {
+    visit(*this);
+    for (std::size_t i = 0; i < children_.size(); ++i) children_[i]->each(visit);
+  }
+  // From outside: to this process, or to its group. kill(2).
+  void signal(int number);
+  void signal_group(int number);
+  // It ends; the status is that of waitpid(2). Its program stands still for good.
+  void end(int status);
+  [[nodiscard]] bool has_ended() const noexcept { return ended_; }
+  [[nodiscard]] std::string how_it_ended() const;
+  // The world is taken down: the program goes on from where it stands, to its end.
+  void resume_for_the_end();
 
   // Called by each thread before it waits. And: when something of it will want to run again
   // although nothing happens, for programs that look again and again without saying until when.
@@ -96,6 +116,7 @@ class process final : public kernel {
     bool over = false;
     bool detached = false;
   };
+  void run_thread(const sigset_t& blocked, const std::function<void()>& body);
   long thread_call(call c, const call_args& a);
   long start_thread(thread_function* enter, void* argument);
   void forget(const thread& t) noexcept;
@@ -103,6 +124,20 @@ class process final : public kernel {
   [[nodiscard]] long pid() const noexcept { return 100 + static_cast<long>(site_.number); }
   template <class Holds>
   bool wait_for_threads(Holds holds);
+
+  // --- processes.cpp ---
+  explicit process(process& parent);
+  long process_call(call c, const call_args& a);
+  long fork(const child_body& body);
+  long wait_for_child(int which, int* status, int options);
+  long kill(long which, int number);
+  long open_process(int which);
+  long join_group(long which, long group);
+  long begin_session();
+  void leave_children();
+  void is_orphaned();
+  void run_handlers();
+  [[nodiscard]] process* ended_child(int which, bool& known) const noexcept;
   // --- file_calls.cpp ---
   long file_call(call c, const call_args& a);
   long open(const char* path, int flags);
@@ -150,10 +185,21 @@ class process final : public kernel {
   long refuse_memory();
   [[nodiscard]] bool wrong(fault_kind k) { return site_.world.goes_wrong(k, site_.number); }
 
+  process* const ancestor_;  // the first of those that share files; itself
+  process* parent_ = nullptr;  // null: that of all
+  std::vector<std::unique_ptr<process>> children_;  // also those that nobody can ask for any more
+  long group_ = 0, session_ = 0;
+  int death_signal_ = 0;  // PR_SET_PDEATHSIG
+  bool ended_ = false;
+  int status_ = 0;
+  std::vector<std::weak_ptr<process_file>> watched_by_;
+  std::uint64_t news_ = 0;  // site::version, of the first
   site site_;
   descriptors files_;
   // Memory of rings, by its address: it outlives their descriptors.
   std::vector<std::shared_ptr<std::byte[]>> mapped_;
+  // By address: what a process shares with its descendants lasts as long as the first of them.
+  std::vector<std::pair<long, std::size_t>> shared_memory_;
   std::vector<std::unique_ptr<thread>> threads_;  // but for the first
   std::vector<aio_request> requests_;  // whose results nobody has asked for
   listener* told_ = nullptr;

@@ -50,9 +50,7 @@ signal_table::one_thread& signal_table::mine() {
 void signal_table::thread_ends() {
   const auto me = threads_.find(&state_of_thread());
   if (me == threads_.end()) return;
-  for (int n = 1; n < NSIG; ++n) {
-    if (is_real_time(n)) queued_ -= me->second->waiting[static_cast<std::size_t>(n)].size();
-  }
+  for (int n = 1; n < NSIG; ++n) discard(*me->second, n);
   threads_.erase(me);
 }
 
@@ -73,12 +71,14 @@ int signal_table::mask(int how, const sigset_t* set, sigset_t* old) {
   case SIG_SETMASK: me.blocked = *set; break;
   default: return -EINVAL;
   }
-  for (int n = 1; n < NSIG; ++n) {
-    auto& waiting = me.waiting[static_cast<std::size_t>(n)];
-    if (waiting.empty() || ::sigismember(&me.blocked, n) == 1) continue;
-    must_not_be_let_through(n);
-    if (is_real_time(n)) queued_ -= waiting.size();
-    waiting.clear();
+  // What is let through now and has no handler is gone, or fatal.
+  for (one_thread* const at : {&me, &shared_}) {
+    for (int n = 1; n < NSIG; ++n) {
+      const auto& waiting = at->waiting[static_cast<std::size_t>(n)];
+      if (waiting.empty() || ::sigismember(&me.blocked, n) == 1 || has_handler(n)) continue;
+      must_not_be_let_through(n, waiting.front());
+      if (is_ignored(n)) discard(*at, n);
+    }
   }
   return 0;
 }
@@ -89,14 +89,18 @@ int signal_table::action(int number, const struct sigaction* act, struct sigacti
   struct sigaction& now = actions_[static_cast<std::size_t>(number)];
   if (old) *old = now;
   if (act) now = *act;
+  if (!act || !is_ignored(number)) return 0;
+  discard(shared_, number);
+  for (const auto& [key, t] : threads_) discard(*t, number);
   return 0;
 }
 
 bool signal_table::is_waiting(int id, const sigset_t& set) const noexcept {
   const one_thread* const t = find(id);
   for (int n = 1; t && n < NSIG; ++n) {
-    if (!t->waiting[static_cast<std::size_t>(n)].empty() && ::sigismember(&set, n) == 1)
-      return true;
+    const auto i = static_cast<std::size_t>(n);
+    const bool some = !t->waiting[i].empty() || !shared_.waiting[i].empty();
+    if (some && ::sigismember(&set, n) == 1) return true;
   }
   return false;
 }
@@ -106,20 +110,34 @@ sigset_t signal_table::pending() {
   ::sigemptyset(&out);
   const one_thread& me = mine();
   for (int n = 1; n < NSIG; ++n) {
-    if (!me.waiting[static_cast<std::size_t>(n)].empty()) ::sigaddset(&out, n);
+    const auto i = static_cast<std::size_t>(n);
+    if (!me.waiting[i].empty() || !shared_.waiting[i].empty()) ::sigaddset(&out, n);
   }
   return out;
+}
+
+void signal_table::take_first(std::deque<siginfo_t>& waiting, int number) {
+  waiting.pop_front();
+  --waiting_;
+  if (is_real_time(number)) --queued_;
+}
+
+void signal_table::discard(one_thread& of, int number) {
+  auto& waiting = of.waiting[static_cast<std::size_t>(number)];
+  while (!waiting.empty()) take_first(waiting, number);
 }
 
 int signal_table::take(const sigset_t& set, siginfo_t* out) {
   one_thread& me = mine();
   for (int n = 1; n < NSIG; ++n) {
-    auto& waiting = me.waiting[static_cast<std::size_t>(n)];
-    if (waiting.empty() || ::sigismember(&set, n) != 1) continue;
-    if (out) *out = waiting.front();
-    waiting.pop_front();
-    if (is_real_time(n)) --queued_;
-    return n;
+    if (::sigismember(&set, n) != 1) continue;
+    for (one_thread* const at : {&me, &shared_}) {
+      auto& waiting = at->waiting[static_cast<std::size_t>(n)];
+      if (waiting.empty()) continue;
+      if (out) *out = waiting.front();
+      take_first(waiting, n);
+      return n;
+    }
   }
   return 0;
 }
@@ -141,20 +159,81 @@ void signal_table::from_file(int id, int number, int fd, int reason, bool full) 
   deliver(*to, number, info);
 }
 
+bool signal_table::has_handler(int number) const noexcept {
+  const auto h = actions_[static_cast<std::size_t>(number)].sa_handler;
+  return h != SIG_DFL && h != SIG_IGN;
+}
+
+bool signal_table::is_ignored(int number) const noexcept {
+  const auto h = actions_[static_cast<std::size_t>(number)].sa_handler;
+  return h == SIG_IGN || (h == SIG_DFL && is_ignored_by_default(number));
+}
+
+signal_table::one_thread* signal_table::who_lets_through(int number) noexcept {
+  one_thread* first = nullptr;  // the first thread has the lowest number
+  for (const auto& [key, t] : threads_) {
+    if (::sigismember(&t->blocked, number) != 1 && (!first || t->id < first->id)) first = t.get();
+  }
+  return first;
+}
+
+bool signal_table::from_process(int number, long sender) {
+  if (number == SIGKILL) return true;
+  siginfo_t info{};
+  info.si_code = SI_USER;
+  info.si_pid = static_cast<pid_t>(sender);
+  one_thread* const to = who_lets_through(number);
+  deliver(to ? *to : shared_, number, info);
+  return to && !has_handler(number) && !is_ignored(number);
+}
+
 void signal_table::deliver(one_thread& to, int number, const siginfo_t& info) {
   const auto n = static_cast<std::size_t>(number);
   if (actions_[n].sa_handler == SIG_IGN) return;
-  if (::sigismember(&to.blocked, number) != 1) return must_not_be_let_through(number);
+  const bool blocked = &to == &shared_ || ::sigismember(&to.blocked, number) == 1;
+  if (!blocked && !has_handler(number)) return must_not_be_let_through(number, info);
   if (!is_real_time(number) && !to.waiting[n].empty()) return;  // one of them is all
   to.waiting[n].push_back(info);
   to.waiting[n].back().si_signo = number;
+  ++waiting_;
   if (is_real_time(number)) ++queued_;
 }
 
-void signal_table::must_not_be_let_through(int number) const {
-  if (actions_[static_cast<std::size_t>(number)].sa_handler != SIG_DFL) return;
-  if (is_ignored_by_default(number)) return;
+void signal_table::must_not_be_let_through(int number, const siginfo_t& info) const {
+  if (has_handler(number) || is_ignored(number) || info.si_code == SI_USER) return;
   stop(("signal " + std::to_string(number) + " is not blocked, and would end the program").c_str());
+}
+
+// --- handlers ---
+
+bool signal_table::interrupts(const thread_state* thread) const noexcept {
+  if (waiting_ == 0) return false;
+  const auto it = threads_.find(thread);
+  const one_thread* const its = it == threads_.end() ? nullptr : it->second.get();
+  for (int n = 1; n < NSIG; ++n) {
+    const auto i = static_cast<std::size_t>(n);
+    const bool some = (its && !its->waiting[i].empty()) || !shared_.waiting[i].empty();
+    if (some && !(its && ::sigismember(&its->blocked, n) == 1)) return true;
+  }
+  return false;
+}
+
+signal_table::handling signal_table::begin_handling() {
+  one_thread& me = mine();
+  for (int n = 1; n < NSIG; ++n) {
+    if (::sigismember(&me.blocked, n) == 1) continue;
+    for (one_thread* const at : {&me, &shared_}) {
+      auto& waiting = at->waiting[static_cast<std::size_t>(n)];
+      if (waiting.empty()) continue;
+      take_first(waiting, n);
+      const struct sigaction& act = actions_[static_cast<std::size_t>(n)];
+      const handling h{n, has_handler(n) ? act.sa_handler : nullptr, me.blocked};
+      change_mask(me.blocked, act.sa_mask, ::sigaddset);
+      if ((act.sa_flags & SA_NODEFER) == 0) ::sigaddset(&me.blocked, n);
+      return h;
+    }
+  }
+  return {};
 }
 
 }  // namespace iolite::simulated

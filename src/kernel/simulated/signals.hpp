@@ -2,9 +2,12 @@
 //
 // Those that files send (O_ASYNC) come from file::changed(), where all readiness comes from.
 // Real-time signals are queued; one that finds no room becomes a plain SIGIO, of which one waits at
-// most. A signal that would end the program ends the run: nothing of the library may let it.
+// most. What kill(2) sends may end the process. Any other signal that would do so ends the run:
+// nothing of the library may let it.
 //
-// Not in it: handlers are kept and never run. What is sent to a process goes to its first thread.
+// What is sent to a process goes to its first thread if that does not block it, else to another one
+// that does not, else it waits for any of them. Handlers run at the end of a system call, which
+// they have interrupted if it waited; SA_RESTART is not looked at.
 #pragma once
 #include <array>
 #include <csignal>
@@ -30,6 +33,8 @@ class signal_table {
   [[nodiscard]] sigset_t blocked() { return mine().blocked; }
   void thread_ends();
   [[nodiscard]] bool knows(int id) const noexcept { return find(id) != nullptr; }
+  // A child has the actions of its parent, and nothing waits for it.
+  void inherit(const signal_table& parent) { actions_ = parent.actions_; }
 
   // --- as the calls: 0 or -errno ---
   int mask(int how, const sigset_t* set, sigset_t* old);
@@ -43,6 +48,21 @@ class signal_table {
   // To thread `id`: number 0 is a plain SIGIO, and so is one that finds the queue `full`.
   void from_file(int id, int number, int fd, int reason, bool full);
   void raise(int number) { deliver(mine(), number, {}); }
+  // By kill(2). True: it ends the process.
+  [[nodiscard]] bool from_process(int number, long sender);
+
+  // --- what interrupts a thread ---
+  // Asked from any.
+  [[nodiscard]] bool interrupts(const thread_state* thread) const noexcept;
+  // Of the calling thread: the next one to handle, its handler, and the mask to come back to.
+  // `handler` null: it ends the process. 0: there is none.
+  struct handling {
+    int number = 0;
+    void (*handler)(int) = nullptr;
+    sigset_t mask_before{};
+  };
+  [[nodiscard]] handling begin_handling();
+  void end_handling(const handling& h) { mine().blocked = h.mask_before; }
 
   std::size_t queue_max = 1024;  // RLIMIT_SIGPENDING
 
@@ -55,15 +75,21 @@ class signal_table {
 
   one_thread& mine();
   [[nodiscard]] one_thread* find(int id) const noexcept;
+  [[nodiscard]] one_thread* who_lets_through(int number) noexcept;
+  [[nodiscard]] bool has_handler(int number) const noexcept;
+  [[nodiscard]] bool is_ignored(int number) const noexcept;
   void deliver(one_thread& to, int number, const siginfo_t& info);
-  void must_not_be_let_through(int number) const;
+  void take_first(std::deque<siginfo_t>& waiting, int number);
+  void discard(one_thread& of, int number);
+  void must_not_be_let_through(int number, const siginfo_t& info) const;
 
   const int first_id_;
   int known_ = 0;  // threads, those that have ended too
   // By thread; looked up only, so that their order means nothing.
   std::map<const thread_state*, std::unique_ptr<one_thread>> threads_;
   std::array<struct sigaction, NSIG> actions_{};
-  std::size_t queued_ = 0;
+  one_thread shared_;  // what waits for any thread
+  std::size_t waiting_ = 0, queued_ = 0;  // all; of real-time ones
 };
 
 }  // namespace iolite::simulated

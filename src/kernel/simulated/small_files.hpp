@@ -1,4 +1,4 @@
-// eventfd(2) and pipe(2).
+// eventfd(2), pipe(2), pidfd_open(2).
 #pragma once
 #include "kernel/simulated/bytes.hpp"
 #include "kernel/simulated/file.hpp"
@@ -44,6 +44,21 @@ class pipe_end final : public file {
   const bool reads_;
   std::shared_ptr<byte_queue> bytes_;
   std::weak_ptr<pipe_end> other_;
+};
+
+// A process, which may have ended.
+class process_file final : public file {
+ public:
+  process_file(site& of, bool ended) noexcept : file(of), ended_(ended) {}
+  [[nodiscard]] short readiness() const override { return ended_ ? POLLIN : 0; }
+  [[nodiscard]] std::string describe() const override { return "pidfd"; }
+  void end() {
+    ended_ = true;
+    changed(POLLIN);
+  }
+
+ private:
+  bool ended_;
 };
 
 }  // namespace iolite::simulated

@@ -30,21 +30,33 @@ process::thread* process::current_thread() const noexcept {
   return it == threads_.end() ? nullptr : it->get();
 }
 
+// What every thread does, from its first turn to its last.
+void process::run_thread(const sigset_t& blocked, const std::function<void()>& body) {
+  state_of_thread().simulated = this;
+  stand_still();
+  site_.world.awake = &site_;
+  site_.signals.mask(SIG_SETMASK, &blocked, nullptr);
+  body();
+  site_.signals.thread_ends();
+  site_.world.awake = nullptr;
+  ++site_.version;
+  if (told_) told_->thread_ends();
+}
+
+void process::run(const std::function<void()>& body) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  run_thread(none, body);
+}
+
 long process::start_thread(thread_function* enter, void* argument) {
   const long number = 1000 + ++site_.world.threads;
   thread& made = *threads_.emplace_back(std::make_unique<thread>(number));
   try {
     site_.world.turns.start([this, &made, enter, argument, blocked = site_.signals.blocked()] {
       made.state = &state_of_thread();
-      state_of_thread().simulated = this;
-      stand_still();
-      site_.signals.mask(SIG_SETMASK, &blocked, nullptr);
-      enter(argument);
-      site_.signals.thread_ends();
-      site_.world.awake = nullptr;
+      run_thread(blocked, [=] { enter(argument); });
       made.over = true;
-      ++site_.version;
-      if (told_) told_->thread_ends();
       if (made.detached) forget(made);
     });
   } catch (const std::bad_alloc&) {
@@ -73,6 +85,7 @@ bool process::end_threads() {
   };
   if (!all_over() && !wait_for_threads(all_over)) return false;
   delete std::exchange(kept, nullptr);
+  leave_children();
   return true;
 }
 

@@ -1,6 +1,7 @@
 // How calls of a process wait: for process.cpp and waits.cpp.
 #pragma once
 #include "kernel/simulated/process.hpp"
+#include "kernel/thread_state.hpp"
 
 #include <ctime>
 
@@ -41,11 +42,18 @@ long process::wait(const std::uint64_t* version, clock::time_point until, Holds 
         std::min(until, w.time.now() + w.draws.extent().between({}, std::chrono::milliseconds(5)));
     interrupted = end < until;
   }
-  const waited r = wait_in_turn(version, end, holds);
+  bool by_signal = false;
+  const thread_state* const me = &state_of_thread();  // others look, too
+  const waited r = wait_in_turn(version, end, [&] {
+    by_signal = false;
+    if (holds()) return true;
+    return by_signal = site_.signals.interrupts(me);
+  });
   if (wrong(fault_kind::stall)) {  // the processor is somebody else's for a while
     const auto rest = w.time.now() + w.draws.extent().between({}, w.faults.stall_max);
     wait_in_turn(nullptr, rest, [] { return false; });
   }
+  if (r == waited::holds && by_signal) return run_handlers(), -EINTR;
   if (r == waited::holds) return 0;
   if (r == waited::stuck) return -EDEADLK;
   return interrupted ? -EINTR : -ETIMEDOUT;
