@@ -280,13 +280,11 @@ void engine::turn() noexcept {
   if (!continuing_.empty()) start_continuing();
   resume_ready();
   if (tasks_ == 0 || tasks_left_) return;
-  const bool spins = spin_ && !busy();
   if (busy()) ask(clock::time_point::min());
-  else if (spins) wait(deadlines_->next());
+  else if (spin_) wait(deadlines_->next());
   else ask(deadlines_->next());
   // After the look: whatever its deadline, an operation takes what is there.
   if (!deadlines_->empty() && !found_more_) expire();
-  if (spins && (busy() || woken())) spin_->has_woken();
 }
 
 void engine::ask(clock::time_point until) noexcept {
@@ -307,9 +305,12 @@ void engine::wait(clock::time_point until) noexcept {
     if (spin(end) || end == until) return spin_->paid();
     ++stats_.spins_in_vain;
     spin_->was_in_vain();
+    ask(until);
+  } else {
+    ask(until);
+    // Not where it was only for a part of the way to a deadline, or where to ask is all there is.
+    if (busy() || woken() || now() >= until) spin_->slept(now() - begin);
   }
-  ask(until);
-  spin_->slept(now() - begin);
 }
 
 // True: there is something to do.

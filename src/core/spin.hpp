@@ -21,25 +21,18 @@ class spin_policy {
   void was_in_vain() noexcept {
     penalty_ = std::min(penalty_ * 2 + 1, penalty_max);
     sleeps_left_ = penalty_;
-    asleep_ = soon();  // what follows does not count
   }
-  // A sleep has parts: some facilities return early, and a deadline may be seen to be further off.
-  void slept(clock::duration part) noexcept { asleep_ += part; }
-  // There is something to do. Waking up takes some time too: what came a little late would have
-  // been met by a spin.
-  void has_woken() noexcept {
-    if (asleep_ <= soon() && sleeps_left_ > 0) --sleeps_left_;
-    asleep_ = {};
+  // Waking up takes some time too: what came a little late would have been met by a spin.
+  void slept(clock::duration time) noexcept {
+    if (time <= 4 * length_ && sleeps_left_ > 0) --sleeps_left_;
   }
 
  private:
   static constexpr unsigned penalty_max = 255;
-  [[nodiscard]] clock::duration soon() const noexcept { return 4 * length_; }
 
   const clock::duration length_;
   unsigned penalty_ = 0;
   unsigned sleeps_left_ = 0;
-  clock::duration asleep_{};  // since there was something to do
 };
 
 }  // namespace iolite

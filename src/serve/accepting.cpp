@@ -21,6 +21,7 @@ bool server::connections_block() const {
 // On a loop of its own, for connections that run elsewhere. The listeners are closed then.
 task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                         bool blocking_sockets) {
+  task<void> turn_away_rest = turn_away_queued(listeners);  // its memory
   detail::bare_scope acceptors;
   std::exception_ptr failed;
   try {
@@ -36,6 +37,7 @@ task<void> server::accept_until_stopped(std::vector<listener>& listeners, const 
   remove_socket_files();
   acceptors.cancel();
   if (acceptors.to_be_joined()) co_await acceptors.join();
+  co_await turn_away_rest;
   listeners.clear();
   if (failed) std::rethrow_exception(failed);
 }
@@ -64,7 +66,7 @@ task<void> server::accept_all(listener& from, const sink& take) {
       if (!at) {
         task<place> waiting = wait_for_place();
         at = co_await waiting;
-        if (!at) co_return;
+        if (!at) co_return turn_away(std::move(*next));
       }
       ++counts_.connections;
       try {
@@ -82,6 +84,24 @@ task<void> server::accept_all(listener& from, const sink& take) {
     auto change = next_end();
     static_cast<void>(co_await (change | within(pause_length)));
   }
+}
+
+// Once accepting has stopped: whoever waits in a queue yet is not served. To close the listener
+// would reset these connections, and nobody could tell that from a fault. More than the queue holds
+// have come since.
+task<void> server::turn_away_queued(std::vector<listener>& listeners) {
+  for (listener& l : listeners) {
+    for (int left = options_.sockets.backlog; left > 0; --left) {
+      auto next = co_await (l.accept() | within(clock::duration::zero()));
+      if (!next) break;
+      turn_away(std::move(*next));
+    }
+  }
+}
+
+void server::turn_away(stream s) noexcept {
+  const bool tcp = s.is_tcp();
+  if (const int fd = s.release(); fd >= 0) connections_.turn_away(fd, tcp);
 }
 
 // None when it was cancelled.

@@ -105,9 +105,13 @@ void connection_table::end(engine& on, int fd, bool tcp) noexcept {
   if (number < 0) return on.close(fd);
   if (number == fd) on.forget(fd);
   else on.close(fd);  // there are two for the socket
+  turn_away(number, tcp);
+}
+
+void connection_table::turn_away(int fd, bool tcp) noexcept {
   const std::lock_guard hold(lock_);
-  if (cut_) os_.close(number);
-  else if (lingering_.take(number, tcp)) lingers_.wake_all();
+  if (cut_) os_.close(fd);
+  else if (lingering_.take(fd, tcp)) lingers_.wake_all();
 }
 
 // With the lock held.

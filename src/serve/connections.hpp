@@ -98,6 +98,8 @@ class connection_table final : private detail::stream_home {
 
   // Closes a stream of this server. During a drain it ends politely: see lingering.hpp.
   void end(engine& on, int fd, bool tcp) noexcept;
+  // Closes one that nobody has begun to serve, as politely.
+  void turn_away(int fd, bool tcp) noexcept;
   // Ends those that linger, one after the other, until it is cancelled.
   task<void> let_linger();
   task<void> until_none_lingers();

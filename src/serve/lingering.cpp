@@ -2,6 +2,7 @@
 #include "serve/lingering.hpp"
 
 #include <array>
+#include <cerrno>
 #include <new>
 #include <sys/socket.h>
 
@@ -33,17 +34,18 @@ bool lingering::end(int fd, bool tcp) noexcept {
   drop_input(fd);
   int unsent = 0;
   const bool waits = tcp && os_.bytes_unsent(fd, &unsent) == 0 && unsent > 0;
-  if (waits && !is_hung_up(fd)) return false;
+  if (waits && !is_gone(fd)) return false;
   os_.shutdown(fd, SHUT_WR);
   drop_input(fd);
   os_.close(fd);
   return true;
 }
 
-// Before this end has shut down, only a connection that is gone altogether: poll(2).
-bool lingering::is_hung_up(int fd) noexcept {
-  pollfd one{fd, 0, 0};
-  return os_.poll(&one, 1, 0) > 0 && (one.revents & (POLLHUP | POLLERR)) != 0;
+// Not poll(2): the lock of the table is held, and a call that may wait lets others run.
+bool lingering::is_gone(int fd) noexcept {
+  sockaddr_storage peer;
+  socklen_t bytes = sizeof peer;
+  return os_.getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) == -ENOTCONN;
 }
 
 // As far as a peer that sends without a pause allows.

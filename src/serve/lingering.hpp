@@ -33,7 +33,7 @@ class lingering {
 
  private:
   bool end(int fd, bool tcp) noexcept;
-  [[nodiscard]] bool is_hung_up(int fd) noexcept;
+  [[nodiscard]] bool is_gone(int fd) noexcept;
   void drop_input(int fd) noexcept;
 
   kernel& os_;

@@ -116,7 +116,7 @@ void server::take_newcomer(pool_shares::newcomer n, pool_shares::seat& mine,
 
 // --- blocking: N workers fed from one queue ---
 
-// Connections that wait for a worker. Those that are left at the end are closed.
+// Connections that wait for a worker. Those that are left at the end are turned away.
 struct server::waiting_room {
   struct accepted {  // it has its place: connection_table::place::hand_over()
     int fd;
@@ -133,7 +133,7 @@ struct server::waiting_room {
     while (const auto left = queue.try_receive()) turn_away(*left);
   }
   void turn_away(const accepted& a) noexcept {
-    of.os_.close(a.fd);
+    of.connections_.turn_away(a.fd, a.tcp);
     ++of.counts_.connections_cancelled;
     of.connections_.went();
   }
@@ -213,7 +213,7 @@ task<void> server::accept_for_queue(std::vector<listener> listeners, waiting_roo
 task<void> server::into_queue(waiting_room& room, stream s, place at) {
   const waiting_room::accepted one{s.native_handle(), s.is_tcp()};
   auto sent = room.queue.send(one);
-  if (!co_await sent) co_return;
+  if (!co_await sent) co_return turn_away(std::move(s));
   static_cast<void>(s.release());
   at.hand_over();
 }

@@ -14,7 +14,8 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
-#include <list>
+#include <fcntl.h>
+#include <iterator>
 #include <new>
 #include <sys/socket.h>
 #include <system_error>
@@ -37,6 +38,21 @@ class kept_listeners {
     std::vector<int>& fds = of_worker.emplace_back();
     fds.reserve(set.size());
     for (listener& l : set) fds.push_back(l.release());
+  }
+  // Each of them once, for an engine that polls. The workers accept from them no more.
+  [[nodiscard]] std::vector<listener> all(engine& on) const {
+    std::vector<int> fds;
+    for (const auto& set : of_worker) std::ranges::copy(set, std::back_inserter(fds));
+    std::ranges::sort(fds);
+    const auto same = std::ranges::unique(fds);
+    fds.erase(same.begin(), same.end());
+    std::vector<listener> out;
+    out.reserve(fds.size());
+    for (const int fd : fds) {
+      os_.fcntl(fd, F_SETFL, os_.fcntl(fd, F_GETFL) | O_NONBLOCK);
+      out.push_back(listener::adopt(on, fd));
+    }
+    return out;
   }
   // A worker that is busy has them open still: newcomers are refused.
   void shut_down() noexcept {
@@ -80,6 +96,7 @@ class server::worker_processes {
   task<void> keep(std::size_t mine);
   [[nodiscard]] int start(std::size_t mine);
   void note_end(std::size_t mine, int status);
+  task<void> turn_queued_away();
   task<void> kill_late();
 
   server& of_;
@@ -114,6 +131,7 @@ server::outcome server::serve_prefork() {
 }
 
 task<void> server::worker_processes::supervise() {
+  task<void> turn_rest_away = turn_queued_away();  // its memory
   detail::bare_scope workers;
   std::exception_ptr failed;
   try {
@@ -127,6 +145,7 @@ task<void> server::worker_processes::supervise() {
   of_.counts_.stopping = true;
   of_.stop_workers_.set();
   children_.tell(SIGTERM);
+  co_await turn_rest_away;
   listeners.shut_down();
   detail::bare_scope timer;
   try {
@@ -138,6 +157,17 @@ task<void> server::worker_processes::supervise() {
   timer.cancel();
   if (timer.to_be_joined()) co_await timer.join();
   if (failed) std::rethrow_exception(failed);
+}
+
+task<void> server::worker_processes::turn_queued_away() {
+  const context c = co_await here{};
+  std::vector<listener> all;
+  try {
+    all = listeners.all(*c.on);
+    co_await of_.turn_away_queued(all);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): they are reset
+  }
+  for (listener& l : all) static_cast<void>(l.release());
 }
 
 // The workers drain by the same clock; some time more for what they do not control.
@@ -204,95 +234,6 @@ void server::worker_processes::note_end(std::size_t mine, int status) {
   ++of_.counts_.children_restarted;
   of_.log_once(log_cause::child,
                [&] { return "a worker " + how_it_ended(status) + "; another is started"; });
-}
-
-// --- a worker ---
-
-int server::serve_as(worker_part part) {
-  worker_ = std::move(part);
-  connections_.publish(worker_->seats[worker_->mine].live);
-  stop_signals::ask(os_, own_latch_);
-  auto on = make_engine_on(os_, model_.engine, options_.engine);
-  if (!on) {
-    log_once(log_cause::child, [&] { return on.error().message; });
-    return 1;
-  }
-  const std::vector<int>& own = worker_->listeners[worker_->mine];
-  std::vector<listener> adopted;
-  adopted.reserve(own.size());
-  for (const int fd : own) adopted.push_back(listener::adopt(**on, fd));
-  try {
-    (*on)->run(loop(std::move(adopted), until_latch()));
-  } catch (const std::system_error& e) {  // a blocking engine has a thread for each listener
-    log_once(log_cause::child, [&] { return "a worker cannot go on: " + e.code().message(); });
-    return 1;
-  }
-  return 0;
-}
-
-namespace {
-
-// A listener of a worker that is missing, and who accepts from it meanwhile.
-struct substitute {
-  std::size_t worker;
-  int& fd;
-  listener from;
-  detail::bare_scope acceptor;
-
-  substitute(engine& on, std::size_t of, int& number)
-      : worker(of), fd(number), from(listener::adopt(on, number)) {}
-};
-
-}  // namespace
-
-// Looks once a second who is missing. Its own listeners need it to be quick, these do not: a client
-// waits that long only where processes cannot be had or crash again and again.
-task<void> server::stand_in(worker_part& part, const sink& take) {
-  const context c = co_await here{};
-  std::list<substitute> standing;
-  for (;;) {
-    auto pause = sleep(seconds(1));
-    if (!co_await pause) break;
-    for (auto s = standing.begin(); s != standing.end();) {
-      if (part.seats[s->worker].missing) {
-        ++s;
-        continue;
-      }
-      s->acceptor.cancel();
-      if (s->acceptor.to_be_joined()) co_await s->acceptor.join();
-      bool released = s->from.release() >= 0;
-      while (!released) {  // the engine has accepted ahead
-        auto next = co_await s->from.accept();
-        if (!next) break;
-        try {
-          auto room = wait_for_place();
-          place at = co_await room;
-          if (at) co_await take(std::move(*next), std::move(at));
-        } catch (const std::bad_alloc&) {
-          note_starved_connection();
-        }
-        released = s->from.release() >= 0;
-      }
-      if (!released) s->fd = -1;  // it is closed here
-      s = standing.erase(s);
-    }
-    try {
-      for (std::size_t i = 0; i < part.listeners.size(); ++i) {
-        if (i == part.mine || !part.seats[i].missing) continue;
-        if (std::ranges::find(standing, i, &substitute::worker) != standing.end()) continue;
-        for (int& fd : part.listeners[i]) {
-          if (fd < 0) continue;
-          substitute& s = standing.emplace_back(*c.on, i, fd);
-          s.acceptor.spawn(accept_all(s.from, take));
-        }
-      }
-    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it is tried again
-    }
-  }
-  for (substitute& s : standing) {
-    s.acceptor.cancel();
-    if (s.acceptor.to_be_joined()) co_await s.acceptor.join();
-  }
 }
 
 }  // namespace iolite

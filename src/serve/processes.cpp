@@ -75,6 +75,7 @@ task<void> server::connection_processes::fork_for(scope& ends, const std::vector
     auto change = of_.next_end();
     static_cast<void>(co_await (change | within(pause_length)));
   }
+  of_.turn_away(std::move(s));
 }
 
 // A child for `s`, until its end. The parameters are used before the first wait only.

@@ -216,6 +216,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
                         std::size_t mine) {
   const context c = co_await here{};
   const bool one_at_a_time = c.on->traits().blocking;
+  task<void> turn_away_rest = turn_away_queued(listeners);  // its memory
   detail::bare_scope acceptors;
   pool_shares::seat alone;
   pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
@@ -253,6 +254,7 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   connections_.drain();
   connections.drain();
   if (acceptors.to_be_joined()) co_await acceptors.join();
+  if (!worker_) co_await turn_away_rest;  // else the supervisor does
   listeners.clear();
   while (const auto late = seat.coming.try_receive()) take_newcomer(*late, seat, connections);
   if (connections.handlers().to_be_joined()) co_await connections.handlers().join();

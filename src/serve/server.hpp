@@ -81,6 +81,8 @@ class server : public std::enable_shared_from_this<server> {
                                   bool blocking_sockets);
   task<void> accept_all(listener& from, const sink& take);
   task<place> wait_for_place();
+  task<void> turn_away_queued(std::vector<listener>& listeners);
+  void turn_away(stream s) noexcept;
   void note_pause(const std::error_code& why) noexcept;
   void note_full_house() noexcept;
   // Also before this process was told so: its listeners are shut down then.
@@ -120,7 +122,7 @@ class server : public std::enable_shared_from_this<server> {
   outcome serve_process();
   [[nodiscard]] int serve_one(int fd, bool tcp);
 
-  // --- prefork.cpp ---
+  // --- prefork.cpp, prefork_worker.cpp ---
   class worker_processes;
   outcome serve_prefork();
   [[nodiscard]] int serve_as(worker_part part);

@@ -93,6 +93,7 @@ task<void> server::start_thread(stream s, place at) {
     auto change = next_end();
     static_cast<void>(co_await (change | within(pause_length)));
   }
+  turn_away(std::move(s));
 }
 
 // Takes the descriptor out of `s`, and `at`, once there is a thread for it.
