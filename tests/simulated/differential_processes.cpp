@@ -1,5 +1,6 @@
 // What one call gives on the simulated kernel is what it gives on the real one: processes. See
-// session.hpp. A child tells what it has found by its exit status, or through a pipe.
+// session.hpp. A child tells what it has found by its exit status, or through a pipe. It uses
+// copies: a simulated one that was killed goes on when the script is over, to its end.
 #include "session.hpp"
 
 #include <gtest/gtest.h>
@@ -63,7 +64,7 @@ TEST(differential, the_status_of_a_child) {
 TEST(differential, a_child_that_lives_is_not_waited_for) {
   expect_same([](session& s) {
     const pipe_ends word(s);
-    const int pid = s.os().fork([&](kernel& os) { return wait_for_word(os, word.reads); });
+    const int pid = s.os().fork([=](kernel& os) { return wait_for_word(os, word.reads); });
     s.note("lives", s.os().waitpid(pid, nullptr, WNOHANG));
     s.note("any lives", s.os().waitpid(-1, nullptr, WNOHANG));
     s.note("kill 0", s.os().kill(pid, 0));
@@ -77,7 +78,7 @@ TEST(differential, a_child_that_lives_is_not_waited_for) {
 TEST(differential, a_pidfd_is_readable_from_the_end_on) {
   expect_same([](session& s) {
     const pipe_ends word(s);
-    const int pid = s.os().fork([&](kernel& os) { return wait_for_word(os, word.reads); });
+    const int pid = s.os().fork([=](kernel& os) { return wait_for_word(os, word.reads); });
     const int fd = s.keep(s.os().pidfd_open(pid));
     s.poll(fd, POLLIN | POLLOUT);
     say(s.os(), word.writes, 'g');
@@ -95,7 +96,7 @@ TEST(differential, descriptors_are_shared_until_all_have_closed_them) {
   expect_same([](session& s) {
     const auto two = s.unix_pair();
     const pipe_ends word(s);
-    const int pid = s.os().fork([&](kernel& os) {
+    const int pid = s.os().fork([=](kernel& os) {
       os.close(two.a);
       os.send(two.b, "child", 5, 0);
       return wait_for_word(os, word.reads);
@@ -116,7 +117,7 @@ TEST(differential, a_killed_child_lets_go_of_what_it_had) {
   expect_same([](session& s) {
     const auto two = s.tcp_pair();
     const pipe_ends never(s);
-    const int pid = s.os().fork([&](kernel& os) { return wait_for_word(os, never.reads); });
+    const int pid = s.os().fork([=](kernel& os) { return wait_for_word(os, never.reads); });
     s.close(two.b);
     s.poll(two.a, POLLIN);
     s.note("kill", s.os().kill(pid, SIGKILL));
@@ -141,7 +142,7 @@ TEST(differential, what_a_signal_without_a_handler_does) {
   expect_same([](session& s) {
     for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGKILL, SIGCHLD, SIGWINCH}) {
       const pipe_ends word(s), up(s);
-      const int pid = s.os().fork([&](kernel& os) {
+      const int pid = s.os().fork([=](kernel& os) {
         say(os, up.writes, 'u');
         return wait_for_word(os, word.reads);
       });
@@ -156,7 +157,7 @@ TEST(differential, what_a_signal_without_a_handler_does) {
 TEST(differential, a_blocked_signal_waits) {
   expect_same([](session& s) {
     const pipe_ends word(s), up(s);
-    const int pid = s.os().fork([&](kernel& os) {
+    const int pid = s.os().fork([=](kernel& os) {
       sigset_t term, waiting;
       sigemptyset(&term);
       sigaddset(&term, SIGTERM);
@@ -196,7 +197,7 @@ TEST(differential, a_handler_runs_and_interrupts_what_waits) {
     s.note("handled", handled);
     const int parent = s.os().getpid();
     const pipe_ends never(s);
-    const int pid = s.os().fork([&](kernel& os) {
+    const int pid = s.os().fork([=](kernel& os) {
       const timespec soon{0, 20'000'000};
       os.nanosleep(&soon);
       os.kill(parent, SIGUSR1);
@@ -242,18 +243,18 @@ TEST(differential, a_child_has_the_handlers_and_the_mask_of_its_parent) {
 TEST(differential, a_group_is_told_together) {
   expect_same([](session& s) {
     const pipe_ends never(s), up(s);
-    const int leader = s.os().fork([&](kernel& os) {
+    const int leader = s.os().fork([=](kernel& os) {
       os.setpgid(0, 0);
       say(os, up.writes, 'u');
       return wait_for_word(os, never.reads);
     });
     hear(s.os(), up.reads);
     s.note("a group of its own", s.os().getpgid(leader) == leader);
-    const int member = s.os().fork([&](kernel& os) { return wait_for_word(os, never.reads); });
+    const int member = s.os().fork([=](kernel& os) { return wait_for_word(os, never.reads); });
     s.note("joins", s.os().setpgid(member, leader));
     s.note("another's", s.os().setpgid(member, 0x3fffffff));
     s.note("not a child", s.os().setpgid(0x3fffffff, leader));
-    const int apart = s.os().fork([&](kernel& os) { return wait_for_word(os, never.reads); });
+    const int apart = s.os().fork([=](kernel& os) { return wait_for_word(os, never.reads); });
     s.note("kill", s.os().kill(-leader, SIGTERM));
     wait_for(s, leader, "leader");
     wait_for(s, member, "member");
@@ -281,9 +282,9 @@ TEST(differential, a_child_dies_with_its_parent_where_it_has_asked_to) {
     const pipe_ends never(s), up(s);
     int two[2] = {-1, -1};
     s.os().pipe2(two, 0);
-    const int pid = s.os().fork([&](kernel& os) {
+    const int pid = s.os().fork([=](kernel& os) {
       os.close(two[0]);
-      const int grandchild = os.fork([&](kernel& own) {
+      const int grandchild = os.fork([=](kernel& own) {
         own.prctl(PR_SET_PDEATHSIG, SIGKILL);
         say(own, up.writes, 'u');
         return wait_for_word(own, never.reads);  // and with it the pipe ends

@@ -143,6 +143,7 @@ void expect_same(void (*script)(session&), const simulated_limits& limits) {
       script(virtual_one);
       EXPECT_EQ(real.lines(), virtual_one.lines()) << "real one first; seed " << seed;
     }
+    EXPECT_TRUE(os.unwind()) << "a child stands where it was";
     world.end();
     if (testing::Test::HasFailure()) return;
   }

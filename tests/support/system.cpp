@@ -22,6 +22,7 @@ struct simulated_system::state {
   ~state() {
     process.end_threads();
     process.files().clear();
+    process.unwind();
     world.end();
   }
   iolite::simulated::machine world;

@@ -61,6 +61,8 @@ class process final : public kernel {
   [[nodiscard]] std::string how_it_ended() const;
   // The world is taken down: the program goes on from where it stands, to its end.
   void resume_for_the_end();
+  // For who drives the world: so do its children and their threads. False: some cannot end.
+  bool unwind();
 
   // Called by each thread before it waits. And: when something of it will want to run again
   // although nothing happens, for programs that look again and again without saying until when.

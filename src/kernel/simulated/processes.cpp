@@ -112,6 +112,13 @@ void process::resume_for_the_end() {
   if (ended_ && kept) kept->process_ends();
 }
 
+bool process::unwind() {
+  baton& turns = site_.world.turns;
+  each([](process& p) { p.resume_for_the_end(); });
+  const auto until = site_.world.time.now() + std::chrono::minutes(10);
+  return turns.watch(until, [&] { return turns.running() == 0; }) == waited::holds;
+}
+
 // A child that has ended, and may be waited for. Is there any such child?
 process* process::ended_child(int which, bool& known) const noexcept {
   for (const auto& c : children_) {

@@ -274,13 +274,15 @@ void ring_file::post() {
   word(sq_flags) = done_.empty() ? 0 : IORING_SQ_CQ_OVERFLOW;
 }
 
+// A program that was killed looks at the queue again when it ends with its world.
 void ring_file::closed() {
   for (const auto& r : std::exchange(pending_, {})) {
     if (!r) continue;
     r->changes.reset();
     if (r->on) r->on->dropped();
+    done_.push_back({r->line, r->asked.user_data, -ECANCELED, 0});
+    for (const submission& s : r->then) done_.push_back({r->line, s.user_data, -ECANCELED, 0});
   }
-  done_.clear();
   slots_.clear();
 }
 
