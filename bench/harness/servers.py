@@ -23,6 +23,10 @@ class Server:
     buffer: int = None  # always this one; None: the run says; 0: its own choice
     most: int = MANY  # connections
 
+    @property
+    def is_ours(self):
+        return self.command[0].endswith("_iolite")
+
 
 def loop(program, *arguments, needs="", **rest):
     return Server((f"loops/{program}", *arguments), needs=needs or "libc6-dev", **rest)
@@ -144,7 +148,7 @@ def program(build, server):
     first, *rest = server.command
     if first == "python3":
         found = python_with("uvloop" if "--uvloop" in rest else "asyncio")
-    elif "/" in first or first.endswith("_iolite"):
+    elif "/" in first or server.is_ours:
         found = build / first if (build / first).exists() else None
     else:
         found = shutil.which(first)
