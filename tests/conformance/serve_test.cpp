@@ -2,8 +2,8 @@
 #include "serve_test.hpp"
 
 #include "support/engine_test.hpp"
+#include "support/model_names.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -31,12 +31,6 @@ auto models_where(bool (*applies)(const model_info&)) {
   return testing::ValuesIn(names_where(applies));
 }
 
-std::string name_of_test(const testing::TestParamInfo<std::string>& model) {
-  std::string name = model.param;
-  std::replace(name.begin(), name.end(), '/', '_');
-  return name;
-}
-
 bool any(const model_info&) { return true; }
 bool by_processes(const model_info& m) { return m.placement == placement::process; }
 bool by_workers(const model_info& m) { return m.placement == placement::prefork; }
@@ -51,20 +45,21 @@ bool until_full(const model_info& m) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(conformance, serve, models_where(any), name_of_test);
+INSTANTIATE_TEST_SUITE_P(conformance, serve, models_where(any), name_by_model);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_in_one_process, models_where(in_one_process),
-                         name_of_test);
+                         name_by_model);
 INSTANTIATE_TEST_SUITE_P(conformance, serve_with_children, models_where(with_children),
-                         name_of_test);
-INSTANTIATE_TEST_SUITE_P(conformance, serve_by_processes, models_where(by_processes), name_of_test);
-INSTANTIATE_TEST_SUITE_P(conformance, serve_by_workers, models_where(by_workers), name_of_test);
-INSTANTIATE_TEST_SUITE_P(conformance, serve_by_loops, models_where(by_loops), name_of_test);
-INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full), name_of_test);
+                         name_by_model);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_processes, models_where(by_processes),
+                         name_by_model);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_workers, models_where(by_workers), name_by_model);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_by_loops, models_where(by_loops), name_by_model);
+INSTANTIATE_TEST_SUITE_P(conformance, serve_until_full, models_where(until_full), name_by_model);
 
 std::vector<std::string> all_models() { return names_where(any); }
 
 std::string name_of_model(const testing::TestParamInfo<std::string>& model) {
-  return name_of_test(model);
+  return name_by_model(model);
 }
 
 void serve::SetUp() {

@@ -3,6 +3,7 @@
 // DRAIN_REAL_STOPS: how many stops for each model.
 #include "service.hpp"
 
+#include "support/model_names.hpp"
 #include "support/served.hpp"
 #include "support/sockets.hpp"
 
@@ -201,13 +202,7 @@ std::vector<std::string> models_to_stop() {
   return out;
 }
 
-std::string name_of_model(const testing::TestParamInfo<std::string>& model) {
-  std::string name = model.param;
-  std::ranges::replace(name, '/', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(real, real_draining, testing::ValuesIn(models_to_stop()), name_of_model);
+INSTANTIATE_TEST_SUITE_P(real, real_draining, testing::ValuesIn(models_to_stop()), name_by_model);
 
 }  // namespace
 }  // namespace iolite_test

@@ -9,6 +9,7 @@
 #include "service.hpp"
 
 #include "iolite/simulate.hpp"
+#include "support/model_names.hpp"
 #include "support/sockets.hpp"
 
 #include <gtest/gtest.h>
@@ -306,13 +307,7 @@ std::vector<std::string> models_to_stop() {
   return out;
 }
 
-std::string name_of_model(const testing::TestParamInfo<std::string>& model) {
-  std::string name = model.param;
-  std::ranges::replace(name, '/', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(simulated, draining, testing::ValuesIn(models_to_stop()), name_of_model);
+INSTANTIATE_TEST_SUITE_P(simulated, draining, testing::ValuesIn(models_to_stop()), name_by_model);
 
 }  // namespace
 }  // namespace iolite_test

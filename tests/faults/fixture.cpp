@@ -3,8 +3,8 @@
 
 #include "backends.hpp"
 #include "serve/server.hpp"
+#include "support/model_names.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 #include <thread>
 
@@ -127,11 +127,6 @@ std::vector<std::string> models_that(bool (*applies)(placement)) {
   }
   return out;
 }
-const auto by_model = [](const auto& p) {
-  std::string name = p.param;
-  std::ranges::replace(name, '/', '_');
-  return name;
-};
 
 }  // namespace
 
@@ -139,7 +134,7 @@ const auto by_model = [](const auto& p) {
   INSTANTIATE_TEST_SUITE_P(                                                                        \
       faults, suite,                                                                               \
       testing::ValuesIn(models_that([]([[maybe_unused]] placement p) { return condition; })),      \
-      by_model)
+      name_by_model)
 MODELS(fault_of_models, true);
 MODELS(fault_of_threads, p == placement::thread);
 MODELS(fault_of_pools, p == placement::pool);

@@ -3,6 +3,7 @@
 #include "worlds.hpp"
 
 #include "kernel/kernel.hpp"
+#include "support/model_names.hpp"
 
 #include <gtest/gtest.h>
 
@@ -202,12 +203,6 @@ INSTANTIATE_TEST_SUITE_P(every, simulated_model,
 
 class simulated_server : public testing::TestWithParam<std::string> {};
 
-std::string name_of_server(const testing::TestParamInfo<std::string>& model) {
-  std::string name = model.param;
-  std::ranges::replace(name, '/', '_');
-  return name;
-}
-
 TEST_P(simulated_server, echoes_every_byte_over_50_seeds_with_faults) {
   simulate::faults f = simulate::faults::some();
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
@@ -263,7 +258,7 @@ INSTANTIATE_TEST_SUITE_P(every, simulated_server,
                                          "signal/process", "signal/prefork", "blocking/process",
                                          "blocking/prefork", "io_uring/process",
                                          "io_uring/prefork"),
-                         name_of_server);
+                         name_by_model);
 
 }  // namespace
 }  // namespace iolite_test

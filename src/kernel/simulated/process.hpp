@@ -33,8 +33,8 @@ class process final : public kernel {
   [[nodiscard]] std::string describe(int fd) const;
   // On a strand of its own: the first thread, from its first turn to its last.
   void run(const std::function<void()>& body);
-  // The program is over: its helper threads end, the others are waited for, and its children have
-  // no parent any more. False: they cannot end. By who has the turn.
+  // Called by the program at its end: ends its helper threads, waits for the other ones, and leaves
+  // its children without a parent. False: some thread can never end.
   bool end_threads();
   // What now() says, without the call.
   [[nodiscard]] clock::time_point clock_time() const noexcept {
@@ -61,7 +61,8 @@ class process final : public kernel {
   [[nodiscard]] std::string how_it_ended() const;
   // The world is taken down: the program goes on from where it stands, to its end.
   void resume_for_the_end();
-  // For who drives the world: so do its children and their threads. False: some cannot end.
+  // Called by the thread that drives the world: runs what is left of all descendants and their
+  // threads to its end. False: some can never end.
   bool unwind();
 
   // Called by each thread before it waits. And: when something of it will want to run again
