@@ -1,6 +1,6 @@
-// Runs programs that use this library in a simulated world: virtual time, a network that is slow
-// and breaks, an order that a seed chooses. The engines, tasks and servers are the real ones; what
-// a seed shows, it shows again.
+// Runs programs that use this library in a simulated world, with virtual time, a network that is
+// slow and fails, and a schedule that a seed chooses. The engines, tasks and servers are the real
+// ones. A seed replays exactly.
 //
 //   iolite::simulate::world w(seed, {.faults = iolite::simulate::faults::some()});
 //   const auto server = w.add_host("server"), client = w.add_host("client");
@@ -9,18 +9,18 @@
 //   const auto r = w.finish();
 //   if (!r.ok()) std::puts(r.to_string().c_str());
 //
-// A program is a task on an engine of its own, in a process of its own on a host. Nothing real is
-// touched: no socket, no time, no sleep. An hour of sleeping takes milliseconds. Programs take
-// turns on the thread that uses the world; what they share with each other needs no lock.
+// A program is a task with its own engine, in its own process on a host. It uses no real socket,
+// clock or sleep: an hour of sleeping takes milliseconds. Programs take turns on the thread that
+// uses the world, so memory that they share needs no lock.
 //
 // Models: nonblocking, select, poll, epoll, signal, blocking and io_uring; servers with every
-// placement. The children of `process` and `prefork` are processes of their own, with descriptors,
-// signals and threads to themselves; memory they share with their parent, unlike after fork(2). Not
-// simulated: posix_aio. A program that tries is told so.
+// placement. The children of `process` and `prefork` are processes with their own descriptors,
+// signals and threads; unlike after fork(2) they share memory with their parent. posix_aio is not
+// simulated, and a program that requests it is told so.
 #pragma once
 #include "iolite/clock.hpp"
 #include "iolite/serve.hpp"
-#include "iolite/simulate_options.hpp"
+#include "iolite/simulate/options.hpp"
 #include "iolite/task.hpp"
 
 #include <cstdint>
@@ -36,15 +36,15 @@ namespace iolite::simulate {
 
 // A fault that has happened.
 struct injected_fault {
-  // The same in every run of a seed, whichever others are held back: it stands for a kind, a
-  // program, and how manieth of that kind the program meets.
+  // The same in every run of a seed, whichever other faults are suppressed: it encodes the kind,
+  // the program, and the program's count of opportunities for that kind.
   std::uint64_t number;
-  std::string what;  // short_receive; or as fault_at() has named it
-  std::string program;  // whom it hits; empty for those of fault_at()
+  std::string what;  // short_receive; or the name given to fault_at()
+  std::string program;  // the program that it hits; empty for those of fault_at()
   clock::duration when;
 };
 
-// One operation that is not over when a run ends before its programs do.
+// An operation that was still pending when a run ended before its programs did.
 struct waiting {
   std::string program;
   std::string operation;  // recv fd=7 0/4096 deadline=+3ms: see operation.hpp
@@ -55,27 +55,28 @@ struct waiting {
 enum class ending : std::uint8_t {
   finished,  // every program has ended
   holds,  // run_until(): the condition holds
-  time_is_up,  // it took longer than it may, or 20 million system calls
-  dead_lock,  // programs wait, and nothing can ever happen again
+  time_is_up,  // it exceeded its time limit or 20 million system calls
+  dead_lock,  // programs wait, and no event can ever end a wait
 };
 
+// How a run of a world ended.
 struct report {
   ending how = ending::finished;
   std::uint64_t seed = 0;
   clock::duration elapsed{};  // virtual
-  std::uint64_t hash = 0;  // of the trace: the same seed gives the same one
+  std::uint64_t hash = 0;  // of the trace: equal for equal seeds
   std::uint64_t calls = 0;  // system calls of all programs
-  std::vector<simulate::waiting> waiting;  // dead_lock, time_is_up: who waits for what
-  std::vector<std::string> failures;  // programs that threw, or could not begin
-  std::vector<std::string> leaks;  // descriptors that an ended program left open
-  std::vector<std::pair<std::string, std::uint64_t>> faults;  // that happened, by name
-  std::vector<injected_fault> injected;  // finish(): the same one by one
+  std::vector<simulate::waiting> waiting;  // dead_lock, time_is_up: what each program waits for
+  std::vector<std::string> failures;  // programs that threw or could not start
+  std::vector<std::string> leaks;  // descriptors that a program left open when it ended
+  std::vector<std::pair<std::string, std::uint64_t>> faults;  // how many happened, by name
+  std::vector<injected_fault> injected;  // finish(): each fault that happened
 
   [[nodiscard]] bool ok() const noexcept {
     return (how == ending::finished || how == ending::holds) && failures.empty() && leaks.empty();
   }
   [[nodiscard]] std::uint64_t faults_injected() const noexcept;
-  // All of it, for a person.
+  // The whole report as text.
   [[nodiscard]] std::string to_string() const;
 };
 
@@ -92,10 +93,11 @@ class host {
   std::string ip_;
 };
 
-// Throws std::runtime_error: a program whose check fails ends, and is among report::failures.
+// Throws std::runtime_error if `holds` is false, which ends the program and adds it to
+// report::failures.
 void check(bool holds, std::string_view what);
 
-// Used by one thread. Everything its programs refer to outlives it.
+// Used by one thread. Everything that its programs refer to must outlive it.
 class world {
  public:
   explicit world(std::uint64_t seed, const options& o = {});
@@ -103,60 +105,59 @@ class world {
   world& operator=(const world&) = delete;
   ~world();
 
-  // With the address 10.0.0.N; std::runtime_error after 250 hosts.
+  // Adds a host with the address 10.0.0.N. Throws std::runtime_error after 250 hosts.
   host add_host(std::string_view name);
-  // Starts when the world runs on, and all servers listen.
-  // `name` is the host's if it is empty.
+  // Adds a program, which starts once the world runs and all servers listen. An empty `name` means
+  // that of the host.
   void run(const host& on, std::string_view model, std::function<task<void>()> program,
            std::string_view name = {});
-  // serve(), stopped when all programs have ended. Of the options `stop` and `allow_public` mean
-  // nothing here.
-  // `ended` gets what serve() returns, on the server's thread; without it an error is a failure of
-  // the run.
+  // Adds a server, which is stopped when all programs have ended. The options `stop` and
+  // `allow_public` have no effect here. `ended` is called with what serve() returns, on the
+  // server's thread; without it an error is a failure of the run.
   using served = std::expected<serve_report, error>;
   void serve(const host& on, handler h, serve_options o, std::string_view name = {},
              std::function<void(const served&)> ended = {});
 
-  // --- plans: now, or from an action that at() puts at a time. An action belongs to no program: it
-  // reads elapsed(), not clock::now() ---
+  // --- plans: immediate, or from an action that at() schedules. An action belongs to no program
+  // and reads elapsed() instead of clock::now() ---
   void at(clock::duration since_start, std::function<void()> action);
-  // The same for what goes wrong by plan: it has a number as every fault, and may be held back.
+  // The same for a planned fault, which has a number like every fault and may be suppressed.
   void fault_at(clock::duration since_start, std::string what, std::function<void()> action);
   void set_faults(const faults& f);
   void set_link(const host& a, const host& b, const link& l);
-  // Nothing gets from one to the other any more, or again.
+  // Stops or resumes delivery from one host to the other.
   void block(const host& from, const host& to, bool on = true);
   void partition(const host& a, const host& b, bool on = true);
-  // Open for `up`, cut for `down`, and so on, until options::faults_for is over.
+  // Alternates between connected for `up` and partitioned for `down`, until options::faults_for.
   void flap(const host& a, const host& b, clock::duration up, clock::duration down);
-  // Its programs stand still at their next wait, for good, and nobody is told: peers hear nothing
-  // until it is back, and resets then. What its disk has not synced is lost, but for a part that
-  // the seed saves. They are cancelled when the run is over and reported.
+  // Stops its programs for good at their next wait without telling anyone: peers hear nothing until
+  // the host restarts, and then get resets. Data that its disk has not synced is lost, except for a
+  // part that the seed chooses. The programs are cancelled when the run has been reported.
   void crash(const host& h);
-  // It is back: what ran there when it crashed begins anew.
+  // Brings a crashed host back: the programs that ran there start again.
   void restart(const host& h);
-  // Its programs stand still for so long: a machine that is suspended, or busy with another.
+  // Pauses its programs for `length`, like a machine that is suspended or overcommitted.
   void stall(const host& h, clock::duration length);
-  // kill(2) from outside: to the programs of that name, or to the group of each, which is a program
-  // with the children it has forked. Ctrl-C is a SIGINT to a group. A program that a signal ends is
-  // among report::failures.
+  // kill(2) from outside, to the programs of that name or to the process group of each: the program
+  // and the children that it has forked. Ctrl-C is SIGINT to a group. A program that a signal kills
+  // is among report::failures.
   enum class recipients : std::uint8_t { process, group };
   void signal(std::string_view program, int number, recipients to = recipients::process);
-  // Its clock leaps forward. Before the run: where the clock begins.
+  // Moves its clock forward. Before the run this sets where the clock starts.
   void leap(const host& h, clock::duration by);
 
-  // Until all programs have ended; then servers drain. What cannot end is cancelled.
+  // Runs until all programs have ended, then drains the servers. What cannot end is cancelled.
   [[nodiscard]] report finish();
-  // These go on later: finish() at the end.
+  // These runs can be continued; call finish() at the end.
   report run_for(clock::duration length);
   report run_until(const std::function<bool()>& holds,
                    clock::duration at_most = std::chrono::hours(1));
-  // One event of the network or of a plan, or one turn of one program, until it waits. False:
-  // nothing can happen any more. Servers are not stopped: finish() at the end.
+  // Handles one event of the network or of a plan, or runs one program until it waits. False:
+  // nothing can happen any more. Servers keep running; call finish() at the end.
   bool step();
 
   [[nodiscard]] clock::duration elapsed() const noexcept;
-  // The last entries: options::trace_lines.
+  // The last options::trace_lines entries of the trace.
   [[nodiscard]] std::string trace() const;
 
  private:

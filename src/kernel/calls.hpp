@@ -24,7 +24,8 @@ namespace iolite {
   X(fork) X(waitpid) X(kill) X(pidfd_open) X(getppid) X(prctl) X(getrlimit) \
   X(sendto) X(recvfrom) X(sendmsg) \
   X(lstat) X(flock) X(rename) X(mkdir) X(rmdir) \
-  X(madvise) X(sigpending) X(exit) X(setpgid) X(getpgid) X(setsid)
+  X(madvise) X(sigpending) X(exit) X(setpgid) X(getpgid) X(setsid) \
+  X(recvmsg) X(clock_gettime) X(perf_event_open) X(sched_getaffinity) X(sched_setaffinity)
 // clang-format on
 
 enum class call : std::uint8_t {

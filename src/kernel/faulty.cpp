@@ -78,7 +78,7 @@ long faulty::pass(call c, const call_args& a) noexcept {
 
 // --- completions ---
 
-// Who is not told how much was received does not know where in its buffer the next bytes are, so
+// A caller that does not learn how much was received cannot know where its next bytes are, so
 // there are no incremental buffers.
 bool faulty::refuses(const call_args& a) const noexcept {
   if (completion_plan_.empty() || a.as<unsigned>(1) != IORING_REGISTER_PBUF_RING) return false;

@@ -72,7 +72,7 @@ class faulty final : public kernel, private faulty_ring::decider {
   std::vector<fault> plan_;
   std::vector<completion_fault> completion_plan_;
   bool watches_rings_ = false;
-  std::mutex rings_lock_;  // who makes a ring and who enters one may be different threads
+  std::mutex rings_lock_;  // a ring may be made and entered by different threads
   std::array<faulty_ring, rings_max> rings_;
   std::array<std::atomic<std::uint64_t>, opcodes> completed_{};
   std::array<std::atomic<std::uint64_t>, opcodes> requested_{};

@@ -17,12 +17,14 @@
 #include <functional>
 #include <memory>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 struct aiocb;
+struct perf_event_attr;
 struct epoll_event;
 struct ifreq;
 struct io_uring_params;
@@ -83,7 +85,7 @@ class kernel {
     virtual void process_ends() noexcept = 0;
   };
   resident* kept = nullptr;
-  // What signals mean to a simulated process: serve/signals.hpp.
+  // Which signals a simulated process catches: core/signals/caught_signals.hpp.
   std::shared_ptr<void> signals;
 
   // --- sockets: socket(7) ---
@@ -130,6 +132,7 @@ class kernel {
   long sendmsg(int fd, const msghdr* m, int flags) noexcept {
     return word(call::sendmsg, fd, m, flags);
   }
+  long recvmsg(int fd, msghdr* m, int flags) noexcept { return word(call::recvmsg, fd, m, flags); }
 
   // --- descriptors ---
   int open(const char* path, int flags, unsigned mode = 0) noexcept {
@@ -248,10 +251,12 @@ class kernel {
   int io_uring_register(int fd, unsigned op, const void* arg, unsigned n) noexcept {
     return to_int(call::io_uring_register, fd, op, arg, n);
   }
-  // The address, or -errno (addresses are never in the top page).
+  // The address, or -errno: see is_address().
   long mmap(std::size_t n, int protection, int flags, int fd, long offset) noexcept {
     return word(call::mmap, n, protection, flags, fd, offset);
   }
+  // Addresses are never in the top page.
+  [[nodiscard]] static constexpr bool is_address(long r) noexcept { return r >= 0 || r < -4095; }
   int madvise(void* p, std::size_t n, int advice) noexcept {
     return to_int(call::madvise, p, n, advice);
   }
@@ -285,6 +290,25 @@ class kernel {
   int prctl(int option, long argument) noexcept { return to_int(call::prctl, option, argument); }
   int getrlimit(int resource, rlimit* out) noexcept {
     return to_int(call::getrlimit, resource, out);
+  }
+
+  // --- measuring: clocks of threads, perf_event_open(2), cpuset(7) ---
+  int clock_gettime(clockid_t which, timespec* out) noexcept {
+    return to_int(call::clock_gettime, which, out);
+  }
+  // Of the calling thread and those it will make, while they are on `cpu`; close-on-exec.
+  int perf_event_open(const perf_event_attr* a, int cpu) noexcept {
+    return to_int(call::perf_event_open, a, cpu);
+  }
+  int perf_ioctl(int fd, unsigned long request, long argument) noexcept {
+    return to_int(call::ioctl, fd, request, argument);
+  }
+  // Of the calling thread.
+  int sched_getaffinity(std::size_t n, cpu_set_t* out) noexcept {
+    return to_int(call::sched_getaffinity, n, out);
+  }
+  int sched_setaffinity(std::size_t n, const cpu_set_t* set) noexcept {
+    return to_int(call::sched_setaffinity, n, set);
   }
 
  private:

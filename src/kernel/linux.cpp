@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -232,6 +233,20 @@ long process_call(call c, const call_args& a) noexcept {
   }
 }
 
+// Of the calling thread, all of them.
+long measuring_call(call c, const call_args& a) noexcept {
+  switch (c) {
+  case call::clock_gettime: return ::clock_gettime(a.as<clockid_t>(0), a.as<timespec*>(1));
+  case call::perf_event_open:
+    return ::syscall(SYS_perf_event_open, a.word[0], 0, a.as<int>(1), -1, PERF_FLAG_FD_CLOEXEC);
+  case call::sched_getaffinity:
+    return ::sched_getaffinity(0, a.as<std::size_t>(0), a.as<cpu_set_t*>(1));
+  case call::sched_setaffinity:
+    return ::sched_setaffinity(0, a.as<std::size_t>(0), a.as<const cpu_set_t*>(1));
+  default: return errno = ENOSYS, -1;
+  }
+}
+
 class linux_kernel final : public kernel {
  public:
   clock::time_point now() noexcept override {
@@ -279,6 +294,7 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::send: return ::send(I(0), P(const void, 1), N(2), I(3));
     case call::recvfrom: case call::sendto: return transfer_with_address(c, a);
     case call::sendmsg: return ::sendmsg(I(0), P(const msghdr, 1), I(2));
+    case call::recvmsg: return ::recvmsg(I(0), P(msghdr, 1), I(2));
     case call::close: return close_once(I(0));
     case call::read: return ::read(I(0), P(void, 1), N(2));
     case call::write: return ::write(I(0), P(const void, 1), N(2));
@@ -325,6 +341,8 @@ long linux_kernel::perform(call c, const call_args& a) noexcept {
     case call::fork: case call::exit: case call::waitpid: case call::kill: case call::pidfd_open:
     case call::getppid: case call::setpgid: case call::getpgid: case call::setsid:
     case call::prctl: return process_call(c, a);
+    case call::clock_gettime: case call::perf_event_open: case call::sched_getaffinity:
+    case call::sched_setaffinity: return measuring_call(c, a);
     case call::getrlimit: return ::getrlimit(a.as<__rlimit_resource>(0), P(rlimit, 1));
   }
   return errno = ENOSYS, -1;

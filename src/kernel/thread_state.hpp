@@ -14,7 +14,7 @@ class engine;
 class kernel;
 
 // What the signal pollers of one thread share: which signals wait there, blocked, and how often the
-// news of one may have been taken by another. Not in it: who is watched, which each poller knows.
+// news of one may have been taken by another. Not in it: what is watched, which each poller knows.
 struct signal_thread {
   std::uint64_t id = 0;  // never used again, unlike addresses and tids
   std::uint64_t taken = 0;  // signals taken from the queue, by whichever poller

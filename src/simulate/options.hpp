@@ -1,7 +1,7 @@
 // Options of a world in the terms of its machine.
 #pragma once
-#include "iolite/simulate_options.hpp"
-#include "kernel/simulated/machine.hpp"
+#include "iolite/simulate/options.hpp"
+#include "kernel/simulated/world/machine.hpp"
 
 namespace iolite::simulate {
 

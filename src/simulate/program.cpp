@@ -1,9 +1,9 @@
 // See program.hpp.
 #include "simulate/program.hpp"
 
-#include "backends.hpp"
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/scope.hpp"
+#include "models/backends.hpp"
 #include "serve/server.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #pragma once
 #include "iolite/serve.hpp"
 #include "iolite/simulate.hpp"
-#include "kernel/simulated/process.hpp"
+#include "kernel/simulated/processes/process.hpp"
 #include "kernel/thread_state.hpp"
 
 #include <deque>

@@ -1,5 +1,5 @@
 // See shrink.hpp.
-#include "iolite/shrink.hpp"
+#include "iolite/simulate/shrink.hpp"
 
 #include "simulate/ddmin.hpp"
 #include "simulate/report_text.hpp"

@@ -94,7 +94,7 @@ bool world::state::end_all() {
 
 // --- hosts ---
 
-// Who runs is in the middle of something, perhaps with a lock in its hands: then a little later.
+// A running program may hold a lock: then a little later.
 void world::state::crash(std::size_t index) {
   simulated::host& h = host_of(index);
   if (!h.is_up) return;

@@ -75,7 +75,7 @@ struct world::state {
 
   report tell(ending how);
   [[nodiscard]] std::vector<injected_fault> injected() const;
-  // Who is left is cancelled. False: somebody does not end all the same, and stays where it is.
+  // Cancels the rest. False: a program does not end all the same and stays where it is.
   bool end_all();
 
   const std::uint64_t seed;

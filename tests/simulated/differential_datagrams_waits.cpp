@@ -4,7 +4,7 @@
 #include "udp_session.hpp"
 
 #include "kernel/faulty.hpp"
-#include "selector.hpp"
+#include "selector/selector.hpp"
 
 #include <gtest/gtest.h>
 

@@ -110,7 +110,7 @@ TEST_P(simulated_model, small_buffers_only_take_longer) {
   }
 }
 
-// unix(7) sends no signal to who has met no full buffer: see differential_signals.cpp.
+// unix(7) sends no signal to a sender that has not met a full buffer: see differential_signals.cpp.
 TEST_P(simulated_model, room_on_a_unix_socket_is_seen_by_who_only_asks_for_it) {
   struct bodies {
     static task<> empty_later(kernel& os, int fd) {

@@ -1,6 +1,6 @@
 // Submissions as they come, on the ring of a session: what their completions say is written down.
 #pragma once
-#include "engines/ring.hpp"
+#include "engines/io_uring/ring.hpp"
 #include "session.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // See session.hpp.
 #include "session.hpp"
 
-#include "kernel/simulated/process.hpp"
+#include "kernel/simulated/processes/process.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Failing runs are reduced to the faults that they need, and faults keep their numbers meanwhile.
 #include "worlds.hpp"
 
-#include "iolite/shrink.hpp"
+#include "iolite/simulate/shrink.hpp"
 #include "simulate/ddmin.hpp"
 #include "support/sockets.hpp"
 

@@ -3,7 +3,7 @@
 #include "worlds.hpp"
 
 #include "kernel/kernel.hpp"
-#include "kernel/simulated/strand.hpp"
+#include "kernel/simulated/strands/strand.hpp"
 #include "support/sanitizers.hpp"
 
 #include <gtest/gtest.h>
