@@ -7,9 +7,11 @@
 //   lines.close();                                // what is inside is still received
 //
 // Any thread. A cancelled or timed-out send() has not sent, a cancelled receive() has taken
-// nothing. Destroying a channel in which tasks wait stops the program.
+// nothing. Nor has one whose value throws while it is moved. Destroying a channel in which tasks
+// wait stops the program.
 #pragma once
 #include "iolite/event.hpp"
+#include "iolite/offered.hpp"
 
 #include <cstddef>
 #include <mutex>
@@ -51,13 +53,18 @@ class channel {
     }
   }
 
-  // False: full, or closed.
-  bool try_send(T value) { return !try_put(value); }
+  // Never waits.
+  offered try_send(T value) {
+    const std::error_code error = try_put(value);
+    if (!error) return offered::taken;
+    return error == errc::closed ? offered::closed : offered::full;
+  }
 
   [[nodiscard]] std::optional<T> try_receive() {
     const std::lock_guard hold(lock_);
     if (count_ == 0) return std::nullopt;
-    std::optional<T> value = std::exchange(slots_[first_], std::nullopt);
+    std::optional<T> value =
+        moved_or_next(receivers_, [this] { return std::exchange(slots_[first_], std::nullopt); });
     first_ = (first_ + 1) % slots_.size();
     --count_;
     senders_.wake_one();
@@ -82,10 +89,23 @@ class channel {
     if (closed_) return make_error_code(errc::closed);
     if (count_ == slots_.size())
       return std::make_error_code(std::errc::resource_unavailable_try_again);
-    slots_[(first_ + count_) % slots_.size()].emplace(std::move(value));
+    moved_or_next(senders_, [&]() -> decltype(auto) {
+      return slots_[(first_ + count_) % slots_.size()].emplace(std::move(value));
+    });
     ++count_;
     receivers_.wake_one();
     return {};
+  }
+  // A value that throws when it is moved leaves the room, or itself, to the next of `waiting`: the
+  // one who was woken for it ends here.
+  template <class Move>
+  static decltype(auto) moved_or_next(detail::wait_list& waiting, Move move) {
+    try {
+      return move();
+    } catch (...) {
+      waiting.wake_one();
+      throw;
+    }
   }
   [[nodiscard]] bool drained() const noexcept {
     const std::lock_guard hold(lock_);

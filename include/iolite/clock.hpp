@@ -1,9 +1,9 @@
-// Time as the library sees it: the system's monotonic clock, which wall-clock jumps do not move.
-// In a program of a simulated world it tells the virtual time of the program's host, so that
-// `sleep_until(clock::now() + 1s)` sleeps for a second there, too.
+// The library's clock: the system's monotonic clock, which wall-clock jumps do not affect. In a
+// program of a simulated world it gives the virtual time of the program's host, so that
+// `sleep_until(now() + 1s)` sleeps for a second there, too.
 //
-// It is a clock of its own, and its points in time are those of no other: what std::chrono's clocks
-// tell inside a world is real time, and does not compile as a deadline.
+// It is a distinct clock type: the clocks of std::chrono give real time inside a world, and their
+// time points do not compile as deadlines.
 #pragma once
 #include <chrono>
 
@@ -17,14 +17,17 @@ struct clock {
   using time_point = std::chrono::time_point<clock>;
   static constexpr bool is_steady = true;
 
-  // Never decreases within a process; starts anywhere. Any thread.
+  // Never decreases within a process. The epoch is unspecified. Any thread.
   [[nodiscard]] static time_point now() noexcept;
 };
 
-// The deadline of an operation that may take for ever.
+// The time that sleeps and deadlines use, virtual in a simulated world. Any thread.
+[[nodiscard]] inline clock::time_point now() noexcept { return clock::now(); }
+
+// The deadline of an operation without a limit.
 inline constexpr clock::time_point never = clock::time_point::max();
 
-// `from + length`, but `never` where the sum would overflow: ten thousand years are for ever.
+// `from + length`, or `never` if the sum would overflow.
 [[nodiscard]] constexpr clock::time_point deadline_after(clock::time_point from,
                                                          clock::duration length) noexcept {
   if (length >= never - from) return never;

@@ -1,11 +1,12 @@
 // An event: tasks wait until it is set. Any thread may set it, on any engine: a task that waits
-// suspends on an event loop and blocks its thread on a blocking engine. Destroying an event for
-// which tasks wait stops the program.
+// suspends on an event loop and blocks its thread on a blocking engine. Destroying an event before
+// all tasks that waited for it go on again stops the program.
 #pragma once
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/result.hpp"
 #include "iolite/task.hpp"
 
+#include <cstddef>
 #include <mutex>
 
 namespace iolite {
@@ -18,11 +19,11 @@ class wait_list : public event_source {
   explicit wait_list(std::mutex& lock) noexcept : lock_(lock) {}
   wait_list(const wait_list&) = delete;
   wait_list& operator=(const wait_list&) = delete;
-  ~wait_list();  // takes the lock; stops the program if somebody waits
+  ~wait_list();  // takes the lock; stops the program if a wait has not ended
   bool forget(operation& op) noexcept override;  // takes the lock
 
-  // With the lock held: completes the first, or all, of those who wait.
-  void wake_one() noexcept;
+  // With the lock held: completes the first, or all, of those who wait. False: there is none.
+  bool wake_one() noexcept;
   void wake_all() noexcept;
   [[nodiscard]] std::mutex& lock() const noexcept { return lock_; }
 
@@ -30,6 +31,7 @@ class wait_list : public event_source {
   friend class listed_operation;
   std::mutex& lock_;
   operation_queue waiting_;
+  std::size_t waits_ = 0;  // that have begun on it and not ended: also those that were woken
 };
 
 class listed_operation : public awaitable_operation {

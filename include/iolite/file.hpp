@@ -1,18 +1,19 @@
-// Regular files, without stopping the event loop.
+// Regular files, read and written without blocking the event loop.
 //
 //   auto f = co_await iolite::file::open("/var/log/x", iolite::file_mode::read);
 //   auto n = co_await f->read_at(0, buffer);
 //   auto sent = co_await iolite::send_file(peer, *f);
 //
-// A file is always "ready": select, poll, epoll and signals say nothing about the disk, which is
-// why read(2) stops a loop. So io_uring and posix_aio read and write files themselves, every other
-// engine gives the call to a helper thread (see offload.hpp), and a blocking engine makes it.
+// A regular file is always "ready": select, poll, epoll and signals know nothing about the disk, so
+// read(2) blocks the loop. io_uring and posix_aio read and write files themselves; the other event
+// loops pass the call to a helper thread (offload.hpp); a blocking engine makes it directly.
 //
-// Every read and write names its place, so several may be pending at once. One that reaches beyond
-// offset_max is EINVAL; on what has no places, such as a pipe or a terminal, all are ESPIPE:
-// pread(2), lseek(2). A pending one can be cancelled before it began; after that it ends by itself,
-// and its buffer must live as long: on a disk that hangs, so does the task. open() alone can be
-// given up at any time, as it lends nothing.
+// Every read and write names its offset, so several may be pending at once. A range that ends
+// beyond offset_max is EINVAL. A file that cannot seek, for instance a pipe or a terminal, gives
+// ESPIPE: pread(2), lseek(2). A pending transfer can be cancelled until it has begun; after that it
+// must run to its end, and so must the lifetime of its buffer. A task waits for it even on a disk
+// that hangs. open() can be cancelled at any time, because the kernel holds no memory of the
+// caller.
 #pragma once
 #include "iolite/offload.hpp"
 #include "iolite/result.hpp"
@@ -36,8 +37,8 @@ inline constexpr std::uint64_t offset_max = std::numeric_limits<std::int64_t>::m
 
 enum class file_mode : std::uint8_t {
   read,
-  create,  // write; it is made where it does not exist, and emptied where it does
-  update,  // read and write; made where it does not exist
+  create,  // write; creates the file or truncates an existing one
+  update,  // read and write; creates the file if there is none
 };
 
 namespace detail {
@@ -74,6 +75,7 @@ class file_operation : public offload_operation {
 
 }  // namespace detail
 
+// co_await: result<size_t>, the bytes moved. file::read_at() and file::write_at() make it.
 class file_transfer : public detail::file_operation {
  public:
   using file_operation::file_operation;
@@ -83,6 +85,7 @@ class file_transfer : public detail::file_operation {
   friend class file;
 };
 
+// co_await: result<void>. file::sync() makes it.
 class file_sync : public detail::file_operation {
  public:
   explicit file_sync(const file& f) noexcept : file_operation(f, op_kind::sync, {}, 0) {}
@@ -105,32 +108,33 @@ class file {
   }
   ~file() { close(); }
 
-  // open(2), on a helper: a path may lead anywhere. `permissions`: of a new file, less the umask.
-  // Cancelled, it ends at once, but on a blocking engine; what is opened after that is closed.
+  // open(2) on a helper thread, because any path may hang. `permissions` are those of a new file,
+  // before the umask. A cancel ends it at once except on a blocking engine; a descriptor that
+  // open(2) returns after that is closed.
   [[nodiscard]] static task<result<file>> open(std::string path, file_mode mode,
                                                unsigned permissions = 0644);
-  // Takes over an open descriptor. One call asks whether it has places.
+  // Takes ownership of an open descriptor. One system call asks whether it can seek.
   [[nodiscard]] static file adopt(engine& on, int fd) noexcept;
 
-  // Fills `into`; fewer bytes only at the end of the file, 0 beyond it. pread(2).
+  // Fills `into`. Gives fewer bytes only at the end of the file, and 0 beyond it. pread(2).
   [[nodiscard]] file_transfer read_at(std::uint64_t at, std::span<std::byte> into) const noexcept {
     return {*this, op_kind::read, into, at};
   }
-  // All of `from`, or an error; a full disk is std::errc::no_space_on_device, and part of it may
-  // have been written then. pwrite(2).
+  // Writes all of `from`, or gives an error, after which a part may have been written. A full disk
+  // is std::errc::no_space_on_device. pwrite(2).
   [[nodiscard]] file_transfer write_at(std::uint64_t at,
                                        std::span<const std::byte> from) const noexcept {
     return {*this, op_kind::write, {const_cast<std::byte*>(from.data()), from.size()}, at};
   }
-  // Returns when what was written so far is on the disk. fsync(2), with its caveats: after an error
-  // the data may be lost, and a second try may say that all is well.
+  // Returns when everything written so far is on the disk. fsync(2), with its caveats: after an
+  // error the data may be lost, and a second call may report success.
   [[nodiscard]] file_sync sync() const noexcept { return file_sync(*this); }
-  // Bytes, now. fstat(2), on this thread.
+  // The current size in bytes. fstat(2), called on this thread.
   [[nodiscard]] result<std::uint64_t> size() const noexcept;
 
-  // Nothing may be pending. Idempotent. Errors of earlier writes show in sync(), not here.
+  // Nothing may be pending. Idempotent. sync() reports errors of earlier writes; close() does not.
   void close() noexcept;
-  // The descriptor, now the caller's to close; nothing may be pending.
+  // Gives up the descriptor, which the caller must close. Nothing may be pending.
   [[nodiscard]] int release() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] bool has_places() const noexcept { return has_places_; }
@@ -147,19 +151,19 @@ class file {
   mutable std::atomic<int> pending_ = 0;  // on a blocking engine, of several threads
 };
 
-// How bytes of a file get to a socket.
+// How send_file() moves the bytes of a file to a socket.
 enum class transfer : std::uint8_t {
-  best,  // sendfile where the kernel can, else copy
-  copy,  // read into a buffer and send it: the disk never holds the loop
-  sendfile,  // sendfile(2): never in this process. A part that is not cached holds the loop
-  splice,  // splice(2) through a pipe: the same, in two calls
+  best,  // sendfile where the kernel supports it, else copy
+  copy,  // reads into a buffer and sends it: the disk never blocks the loop
+  sendfile,  // sendfile(2): no copy in this process, but a page that is not cached blocks the loop
+  splice,  // splice(2) through a pipe: like sendfile, in two calls
 };
 
 inline constexpr std::uint64_t whole_file = std::numeric_limits<std::uint64_t>::max();
 
-// Sends `length` bytes of `from`, beginning at `at`; gives how many, fewer only where the file ends
-// first. On an error some may have been sent. `at` beyond offset_max is EINVAL, a file without
-// places ESPIPE. The receiving side of `to` stays usable meanwhile.
+// Sends `length` bytes of `from`, beginning at offset `at`, and gives their number: fewer only if
+// the file ends first. After an error some may have been sent. `at` beyond offset_max is EINVAL; a
+// file that cannot seek is ESPIPE. The receiving side of `to` stays usable meanwhile.
 [[nodiscard]] task<result<std::uint64_t>> send_file(stream& to, const file& from,
                                                     std::uint64_t at = 0,
                                                     std::uint64_t length = whole_file,

@@ -3,15 +3,44 @@
 #include "iolite/endpoint.hpp"
 #include "iolite/stream.hpp"
 
+#include <cstddef>
+#include <functional>
+#include <span>
+
 namespace iolite {
 
-// What a server sets once, on the listener: accepted TCP sockets inherit it, which costs nothing.
+// A socket before it is bound: listen_options::before_bind. It works in simulated worlds, too.
+class unbound_socket {
+ public:
+  unbound_socket(engine& on, int fd, const endpoint& address) noexcept
+      : engine_(on), fd_(fd), address_(address) {}
+  unbound_socket(const unbound_socket&) = delete;
+  unbound_socket& operator=(const unbound_socket&) = delete;
+
+  [[nodiscard]] int number() const noexcept { return fd_; }  // for calls of one's own
+  [[nodiscard]] const endpoint& address() const noexcept { return address_; }  // it will have
+  // setsockopt(2), with an int or any other value.
+  result<void> set_option(int level, int name, int value) noexcept {
+    return set_option(level, name, std::as_bytes(std::span(&value, 1)));
+  }
+  result<void> set_option(int level, int name, std::span<const std::byte> value) noexcept;
+
+ private:
+  engine& engine_;
+  const int fd_;
+  const endpoint& address_;
+};
+
+// Socket options of a listener. Accepted TCP sockets inherit them, which costs no system call.
 struct listen_options {
   int backlog = 4096;       // the system caps it at net.core.somaxconn
   bool reuse_port = false;  // SO_REUSEPORT: several listeners share one port
   bool nodelay = true;      // TCP_NODELAY
   clock::duration keepalive_idle = std::chrono::minutes(2);  // SO_KEEPALIVE; zero: off
   clock::duration user_timeout = std::chrono::minutes(1);    // TCP_USER_TIMEOUT; zero: off
+  // Called for each socket before bind(2), after the options above: for others. An error ends
+  // open(), whose message contains it; so does an exception.
+  std::function<result<void>(unbound_socket&)> before_bind = {};
 };
 
 class accept_operation;
@@ -19,7 +48,7 @@ class server;
 
 namespace detail {
 
-// The file of a unix socket that listens, as lstat(2) knows it. Empty: there is none to remove.
+// The file of a listening unix socket, identified by lstat(2). Empty: there is none to remove.
 struct socket_path {
   endpoint at;
   std::uint64_t device = 0, inode = 0;
@@ -34,30 +63,30 @@ class listener {
   listener& operator=(listener&& other) noexcept;
   ~listener() { close(); }
 
-  // Binds and listens. An address in use is tried again for 100 ms: a killed io_uring server keeps
-  // its port for some time. A unix socket left behind by a dead server is replaced, of several
-  // servers that try so at once by one; anything else at the path is left alone, and the path is in
-  // use. The message says what to do.
+  // Binds and listens. If the address is in use it retries for 100 ms, because a killed io_uring
+  // server keeps its port for a while. It replaces a unix socket that a dead server left behind; if
+  // several servers try at once, one of them succeeds. Any other file at the path is left alone and
+  // the address counts as in use. The error's message says what to do.
   [[nodiscard]] static std::expected<listener, error> open(engine& on, const endpoint& at,
                                                            const listen_options& options = {});
   // Takes over a listening socket.
   [[nodiscard]] static listener adopt(engine& on, int fd) noexcept;
 
-  // The next connection. Connections that died in the queue are passed over; EMFILE, ENFILE,
-  // ENOBUFS and ENOMEM come out. One accept may be pending at a time.
+  // The next connection. Connections that died in the queue are skipped; EMFILE, ENFILE, ENOBUFS
+  // and ENOMEM are reported. One accept may be pending at a time.
   [[nodiscard]] accept_operation accept() noexcept;
-  // Accepted sockets block, for an engine on another thread that wants them so.
+  // Makes accepted sockets blocking, for an engine on another thread that needs that.
   void give_blocking_sockets(bool on) noexcept { gives_blocking_ = on; }
-  // A pending accept ends with std::errc::operation_canceled. The listener that made a unix path
-  // removes it first, unless another file has come in its place since.
+  // A pending accept ends with std::errc::operation_canceled. A listener that created a unix path
+  // removes it first, unless another file has replaced it since.
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int native_handle() const noexcept { return fd_; }
-  // The descriptor, now the caller's to close; so is a unix path, to remove. -EBUSY: connections
-  // have left its queue already (io_uring, right after the last accept): accept them, which does
-  // not wait, then try again; the listener stays as it is.
+  // Gives up the descriptor, which the caller must close; a unix path is the caller's to remove.
+  // -EBUSY if the engine has already taken connections from the queue (io_uring, right after the
+  // last accept): accept them, which does not wait, and try again. The listener is then unchanged.
   [[nodiscard]] int release() noexcept;
-  // The address with the real port.
+  // The bound address, with the actual port.
   [[nodiscard]] endpoint local() const noexcept;
 
  private:
@@ -67,10 +96,12 @@ class listener {
   int fd_ = -1;
   bool tcp_ = false;
   bool gives_blocking_ = false;
+  bool lent_ = false;  // its queue is another's: serve_options::listen
   detail::socket_path path_;  // to remove
   accept_operation* accepting_ = nullptr;  // pending, or null
 };
 
+// co_await: result<stream>, the next connection. listener::accept() makes it.
 class accept_operation : public awaitable_operation {
  public:
   explicit accept_operation(listener& from) noexcept;

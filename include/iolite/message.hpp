@@ -6,7 +6,7 @@
 // Copying counts references; the last one frees header and bytes, which are one piece of memory
 // from the free lists of frame_memory.hpp. Any thread: copies on different threads share the bytes.
 #pragma once
-#include "iolite/frame_memory.hpp"
+#include "iolite/core/frame_memory.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -25,7 +25,7 @@ namespace iolite {
 class detail::nursery final : public scope {
  public:
   // Takes all memory that the end needs.
-  nursery() : end_(wait_for_all()) {}
+  explicit nursery(on_failure what = on_failure::go_on) : end_(wait_for_all()) { set(what); }
   // The exception that is being handled has left the body: it is what end() rethrows.
   void body_threw() noexcept;
   // join(), once.
@@ -37,7 +37,9 @@ class detail::nursery final : public scope {
 
 // Calls `body(children)`, which gives a task, and gives the value of that once it and all children
 // have ended. Rethrows what the body threw, else the first exception of a child. An exception of
-// the body cancels the children; one of a child leaves the body and the other children running.
+// the body cancels the children; one of a child leaves the body and the other children running,
+// unless `what` is on_failure::cancel: then the first child that fails cancels the others. The body
+// learns of that by what it awaits of them.
 //
 // Cancelling the task that waits here cancels the wait of the body, and the children when the body
 // has ended.
@@ -49,10 +51,10 @@ class detail::nursery final : public scope {
 // Throws std::bad_alloc without memory for the scope; then `body` has not been called.
 template <class Body>
   requires requires { typename std::invoke_result_t<Body&, scope&>::value_type; }
-[[nodiscard]] auto in_scope(Body body) -> std::invoke_result_t<Body&, scope&> {
+[[nodiscard]] auto in_scope(on_failure what, Body body) -> std::invoke_result_t<Body&, scope&> {
   using whole_task = std::invoke_result_t<Body&, scope&>;
   using value = typename whole_task::value_type;
-  detail::nursery children;
+  detail::nursery children(what);
   std::optional<whole_task> whole;  // its frame stays until the children have ended
   std::optional<std::conditional_t<std::is_void_v<value>, bool, value>> out;
   try {
@@ -66,6 +68,11 @@ template <class Body>
   co_await end;
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the body has ended without throwing
   if constexpr (!std::is_void_v<value>) co_return std::move(*out);
+}
+template <class Body>
+  requires requires { typename std::invoke_result_t<Body&, scope&>::value_type; }
+[[nodiscard]] auto in_scope(Body body) -> std::invoke_result_t<Body&, scope&> {
+  return in_scope(on_failure::go_on, std::move(body));
 }
 
 }  // namespace iolite

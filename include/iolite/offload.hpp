@@ -3,12 +3,16 @@
 //   auto size = co_await iolite::offload([&] { return std::filesystem::file_size(path); });
 //
 // The helpers are few (offload_threads_max), started when needed and shared by the process; calls
-// beyond that wait in line. A call that hangs (a dead disk) holds its helper: where the line has
-// not moved for 100 ms, those at work count as hanging and others are started in their place, up to
+// beyond that wait in line. Files use them too: many long calls are better made on threads of their
+// own, see worker_pool.hpp. A call that hangs (a dead disk) holds its helper: where the line does
+// not move for 100 ms, those at work count as hanging and others are started in their place, up to
 // offload_threads_limit in all. On a blocking engine the call runs where it stands.
 //
 // A call may use what the awaiting task has, so that waits until the call is over, also when it is
 // cancelled. file::open() is an exception: it ends at once, and what it still opens is closed.
+//
+// Where no helper can be started at all (RLIMIT_NPROC) the result is the error of
+// pthread_create(3), std::errc::resource_unavailable_try_again, and f was not called.
 #pragma once
 #include "iolite/event.hpp"
 #include "iolite/result.hpp"
@@ -27,7 +31,9 @@ inline constexpr unsigned offload_threads_limit = 64;
 
 namespace detail {
 
-// A call that owns all it uses, also the kernel: who waits for it may leave while a helper makes
+class helper_pool;
+
+// A call that owns all it uses, also the kernel: the waiting task may leave while a helper makes
 // it. Then the helper destroys it.
 class owned_call {
  public:
@@ -54,14 +60,16 @@ class offload_operation : public awaitable_operation {
 
  protected:
   offload_operation() = default;
+  // `pool` null: that of the process.
+  explicit offload_operation(helper_pool* pool) noexcept : pool_(pool) {}
   explicit offload_operation(std::unique_ptr<owned_call> owned) noexcept
       : owned_(std::move(owned)) {}
   ~offload_operation() = default;
-  // Throws std::system_error when no helper can be started at all.
   bool hand_over(std::coroutine_handle<> h, const context& c);
   int take_back() noexcept;
 
  private:
+  helper_pool* pool_ = nullptr;
   std::unique_ptr<owned_call> owned_;  // or null
 };
 
@@ -79,7 +87,8 @@ class offloaded final : public offload_operation {
  public:
   using value = std::invoke_result_t<F&>;
 
-  explicit offloaded(F f) : f_(std::move(f)) {}
+  explicit offloaded(F f, helper_pool* pool = nullptr)
+      : offload_operation(pool), f_(std::move(f)) {}
 
   void call() noexcept override {
     try {
@@ -89,7 +98,7 @@ class offloaded final : public offload_operation {
       thrown_ = std::current_exception();
     }
   }
-  // What f gave, or an error when it was cancelled before it began; rethrows what f threw.
+  // What f gave, or an error when it was not called; rethrows what f threw.
   result<value> await_resume() {
     const int r = take_back();
     if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));

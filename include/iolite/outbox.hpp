@@ -1,11 +1,11 @@
 // An outbox takes messages for one connection from any task and sends them in order: what a
 // broadcast needs for each of its members.
 //
-//   iolite::outbox mail(64);                       // at most 64 messages wait
+//   iolite::outbox mail(64, 1 << 20);              // at most 64 messages wait, and 1 MiB
 //   children.spawn(sender(mail, peer));            // co_await mail.deliver_to(peer);
 //   if (!mail.try_send(m)) ...                     // full: this peer reads too slowly
 //
-// The policy for a slow peer is the program's: drop the message (try_send() says false), wait for
+// The policy for a slow peer is the program's: drop the message (try_send() says `full`), wait for
 // room (send()), or end the connection: when the outbox is full, or by deliver_to()'s limit.
 //
 // It is a channel whose receiving end is a stream. While nothing waits, try_send() on the engine of
@@ -18,9 +18,11 @@
 #pragma once
 #include "iolite/event.hpp"
 #include "iolite/message.hpp"
+#include "iolite/offered.hpp"
 #include "iolite/stream.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -46,7 +48,8 @@ class delivery : public awaitable_operation {
   friend class iolite::outbox;
   bool begin_batch(std::coroutine_handle<> h, const context& c) noexcept;
   void become_wait() noexcept;
-  bool become_send(piece from, engine& e) noexcept;
+  bool become_send(op_payload from, std::size_t bytes, engine& e) noexcept;
+  bool become_send_of(piece from, engine& e) noexcept;
   void start_sending(const message& m) noexcept;
   void send_on_this_thread(const message& m) noexcept;
   // Whether `to_` was closed while it waited or sent: then it may be gone.
@@ -67,21 +70,23 @@ class delivery : public awaitable_operation {
 
 class outbox final : private event_source, private piece_source {
  public:
-  // At least 1: how many messages it holds, those on their way included.
-  explicit outbox(std::uint32_t capacity) noexcept;
+  // How many messages it holds, at least 1, and how many bytes they have in all; those on their way
+  // included. A message that is longer than that is taken while there is no other.
+  explicit outbox(std::uint32_t capacity, std::size_t bytes_max = SIZE_MAX) noexcept;
   outbox(const outbox&) = delete;
   outbox& operator=(const outbox&) = delete;
   ~outbox();
 
-  // False: full, or closed. Throws std::bad_alloc, having done nothing, without memory for a place
-  // in the queue. True is no promise that the peer gets it.
-  bool try_send(const message& m);
+  // Never waits. Throws std::bad_alloc, having done nothing, without memory for a place in the
+  // queue. That it was taken is no promise that the peer gets it.
+  offered try_send(const message& m);
   // Waits while it is full. errc::closed once close() was called or deliver_to() has ended.
   [[nodiscard]] task<result<void>> send(message m);
   // What is inside is still sent, then deliver_to() ends.
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept;
   [[nodiscard]] std::size_t size() const noexcept;  // messages, those on their way included
+  [[nodiscard]] std::size_t bytes() const noexcept;  // of them
 
   // Sends what comes until the outbox is closed and empty, or something fails; what is left then is
   // dropped, and the outbox is closed. The one who sends on `to` meanwhile; one task at a time.
@@ -118,12 +123,16 @@ class outbox final : private event_source, private piece_source {
 
   bool forget(operation& op) noexcept override;
   void wake_delivery() noexcept;
-  void rest(detail::delivery& d, std::uint32_t out) noexcept;
+  [[nodiscard]] bool fits(const message& m) const noexcept;
+  void take(const message& m) noexcept;
+  [[nodiscard]] place* new_place(const message& m);
+  void pass_on_room() noexcept;
+  void rest(detail::delivery& d, const message* out) noexcept;
   void give_back(detail::delivery& d, int result) noexcept;
-  void make_room(std::uint32_t messages) noexcept;
+  void make_room(std::uint32_t messages, std::size_t bytes) noexcept;
   std::size_t pieces_after(std::size_t moved, std::span<piece> into) noexcept override;
   [[nodiscard]] std::size_t take_batch() noexcept;
-  void batch_is_out(bool alone) noexcept;
+  void batch_is_out(const message& alone) noexcept;
   void drop_first() noexcept;
   [[nodiscard]] bool over() const noexcept;
   void shut() noexcept;
@@ -134,6 +143,8 @@ class outbox final : private event_source, private piece_source {
   bool cancelled_ = false;  // meanwhile
   std::uint32_t count_ = 0;
   const std::uint32_t capacity_;
+  std::size_t bytes_ = 0;
+  const std::size_t bytes_max_;
   place* first_ = nullptr;
   place* last_ = nullptr;
   std::uint32_t batch_ = 0;  // on their way, of the first; engine thread of the delivery

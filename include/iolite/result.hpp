@@ -16,7 +16,7 @@ using result = std::expected<T, std::error_code>;
 enum class errc {
   end_of_stream = 1,  // recv_all(): the peer ended the stream before the buffer was full
   closed,             // channel: nothing can be sent, or nothing is left to receive
-  truncated,          // frames: the peer ended the stream within a message
+  truncated,          // frames, lines: the peer ended the stream within a message or line
 };
 
 [[nodiscard]] const std::error_category& category() noexcept;

@@ -8,12 +8,15 @@
 //
 // A scope is used on the thread of its engine. On a blocking engine its children may use it too.
 #pragma once
-#include "iolite/engine.hpp"
+#include "iolite/child.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/task.hpp"
+#include "iolite/task_handle.hpp"
 
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -28,40 +31,24 @@ namespace detail {
 class bare_scope;
 class nursery;
 
-template <class F>
-task<void> run_kept(F f) {
-  task<void> whole = f();
-  co_await whole;
-}
-
 }  // namespace detail
-
-// Makes the records of a scope's children itself, and is told when one is over: serve() knows each
-// of its connections by it.
-struct child_keeper {
-  // A child lets an exception out, which join() is not told then.
-  virtual void threw(const std::exception_ptr& thrown) noexcept = 0;
-  // The frame of `c` is gone.
-  virtual void over(child_task& c) noexcept = 0;
-
- protected:
-  ~child_keeper() = default;
-};
 
 class scope : private event_source, private detail::scope_state {
  public:
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
 
-  // Starts `t` now; it runs until it first waits. Throws std::bad_alloc without memory for it,
-  // std::system_error where it needs a thread and there is none to be had; the child is gone then,
-  // and the others run on.
-  void spawn(task<void> t);
+  // Starts `t` now; it runs until it first waits. The handle, which may be dropped, is for its
+  // value, to cancel it alone, and to see whether it is done. Throws std::bad_alloc without memory
+  // for it, std::system_error where it needs a thread and there is none to be had; the child is
+  // gone then, and the others run on.
+  template <class T>
+  task_handle<T> spawn(task<T> t);
   // Starts what `f()` gives, and keeps `f` until that has ended: a lambda with captures.
   template <std::invocable F>
-    requires std::same_as<std::invoke_result_t<F&>, task<void>>
-  void spawn(F f) {
-    spawn(detail::run_kept(std::move(f)));
+    requires detail::is_task<std::invoke_result_t<F&>>
+  auto spawn(F f) {
+    return spawn(detail::run_kept(std::move(f)));
   }
   // The same for a keeper's child, on this thread. If it throws, `record` is not taken.
   void start(task<void> t, child_task& record);
@@ -90,21 +77,33 @@ class scope : private event_source, private detail::scope_state {
   explicit scope(engine& e, child_keeper* keeper = nullptr) noexcept;
   // Stops the program if children are left.
   ~scope();
+  // Before the first child.
+  void set(on_failure what) noexcept { on_failure_ = what; }
 
  private:
   friend class engine;
   friend class detail::nursery;
   friend struct child_task;
+  friend struct detail::child_record;
+  friend class detail::child_wait;
   friend void detail::child_threw(child_task&, std::exception_ptr) noexcept;
   friend void detail::end_child(std::coroutine_handle<>, child_task&) noexcept;
+  friend void detail::drop_handle(detail::child_record&) noexcept;
+  friend void detail::cancel_child(detail::child_record&) noexcept;
+  friend void detail::child_failed(scope&) noexcept;
   struct child_thread;
   class join_wait;
 
+  // The scope of a child.
+  [[nodiscard]] static scope& of(const child_task& c) noexcept;
   task<void> wait_for_all();
   void prepare_join();
+  // Starts the child of `record`, for a handle to hold.
+  detail::child_record& spawn_held(task<void> t, std::unique_ptr<detail::child_record> record);
   void start_here(task<void> t, child_task& record) noexcept;  // whatever the engine
-  void start_thread(task<void> t);
+  void start_thread(task<void> t, std::unique_ptr<detail::child_record> record);
   void run_thread(child_thread& c, task<void> t) noexcept;
+  static void record_ended(std::unique_ptr<detail::child_record> record) noexcept;
   void child_threw(std::exception_ptr thrown) noexcept;
   void child_ended() noexcept;
   bool forget(operation& op) noexcept override;
@@ -117,6 +116,7 @@ class scope : private event_source, private detail::scope_state {
 
   child_keeper* const keeper_;  // null: the records are its own
   const bool threaded_;  // its children are threads
+  on_failure on_failure_ = on_failure::go_on;
   std::optional<task<void>> joining_;  // what the next join() gives
   child_task* children_ = nullptr;  // those on this thread, in the order they were started
   child_task* last_child_ = nullptr;
@@ -141,7 +141,25 @@ class detail::bare_scope final : public scope {
   explicit bare_scope(engine& e, child_keeper* keeper = nullptr) noexcept : scope(e, keeper) {}
 };
 
-inline child_task::child_task(scope& s) noexcept : of(s) {}
+inline child_task::child_task(scope& s) noexcept : of(&s) {}
+inline detail::child_record::child_record(scope& s) noexcept
+    : child_task(s), scope_state{s.on, &s} {
+  of = this;
+}
+
+template <class T>
+task_handle<T> scope::spawn(task<T> t) {
+  t.check_fresh();
+  using record_type =
+      std::conditional_t<std::is_void_v<T>, detail::child_record, detail::child_record_of<T>>;
+  auto record = std::make_unique<record_type>(*this);
+  if constexpr (std::is_void_v<T>) {
+    return task_handle<T>(spawn_held(std::move(t), std::move(record)));
+  } else {
+    auto whole = detail::keep_value(std::move(t), record->value, *this);
+    return task_handle<T>(spawn_held(std::move(whole), std::move(record)));
+  }
+}
 
 template <class T>
 T engine::run(task<T> t) {
@@ -161,7 +179,7 @@ T engine::run(task<T> t) {
     set_root(&root);
     const rooted until_its_end{*this};
     auto first = body::keep(std::move(t), value);
-    root.start_here(std::move(first), *new child_task(root));
+    root.start_here(std::move(first), *new detail::child_record(root));
     run();
   }
   root.rethrow();

@@ -68,6 +68,7 @@ enum {
   IOLITE_HAS_IDLE = 32      /* a wait sleeps; without it, it asks again and again */
 };
 
+/* A descriptor that is ready: iolite_selector_wait() writes one for each. */
 typedef struct {
   int fd;
   unsigned events;

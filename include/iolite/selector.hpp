@@ -30,6 +30,7 @@
 
 namespace iolite {
 
+// What a facility has beyond the common.
 struct selector_traits {
   bool edge = false;       // interest::edge is understood
   bool oneshot = false;    // interest::oneshot is understood
@@ -42,11 +43,13 @@ struct selector_traits {
 template <class Data = std::monostate>
 class selector {
  public:
+  // A descriptor that is ready, and for what.
   struct ready_key {
     int fd;
     interest ready;  // read, write or both
     Data& data;
   };
+  // A descriptor that is watched.
   struct key {
     int fd;
     interest wanted;

@@ -6,6 +6,7 @@
 
 namespace iolite {
 
+// How often one kind of system call was made.
 struct system_call_count {
   std::string_view name;  // "epoll_wait"
   std::uint64_t count;

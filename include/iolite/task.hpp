@@ -1,4 +1,4 @@
-// task<T>: a coroutine that is started by who awaits it and gives one T, or throws.
+// task<T>: a coroutine that starts when it is awaited and gives one T, or throws.
 //
 //   iolite::task<int> answer() { co_return 42; }
 //   iolite::task<> outer() { int n = co_await answer(); }
@@ -12,8 +12,9 @@
 // the lambda must outlive the task. in_scope() and scope::spawn() keep the lambda they are given;
 // anywhere else pass what the coroutine needs as parameters.
 #pragma once
-#include "iolite/awaitable.hpp"
-#include "iolite/frame_memory.hpp"
+#include "iolite/core/awaitable.hpp"
+#include "iolite/core/frame_memory.hpp"
+#include "iolite/core/rule_broken.hpp"
 
 #include <coroutine>
 #include <cstddef>
@@ -35,8 +36,6 @@ namespace detail {
 void child_threw(child_task& c, std::exception_ptr thrown) noexcept;
 // It is over: its frame ends too.
 void end_child(std::coroutine_handle<> frame, child_task& c) noexcept;
-// Says which rule of the library the program has broken, and stops it.
-[[noreturn]] void rule_broken(const char* rule) noexcept;
 
 class promise_base {
  public:
@@ -49,7 +48,7 @@ class promise_base {
 
   [[nodiscard]] bool was_awaited() const noexcept { return awaiter_ != 0; }
   // For what it awaits.
-  [[nodiscard]] context ctx() const noexcept { return {&in_->of.on, in_}; }
+  [[nodiscard]] context ctx() const noexcept { return {in_->of->on, in_}; }
   // Its awaiter is inside await_suspend from begin() to suspended().
   void begin(const promise_base& parent, std::coroutine_handle<> awaiter) noexcept {
     in_ = parent.in_;
@@ -59,7 +58,7 @@ class promise_base {
   // It has ended without waiting. A loop over such tasks must not keep the engine from others: now
   // and then its awaiter waits for the next turn.
   bool gives_way(std::coroutine_handle<> awaiter) noexcept {
-    if (holds(threw) || ++in_->of.unwaited % unwaited_max != 0) return false;
+    if (holds(threw) || ++in_->of->unwaited % unwaited_max != 0) return false;
     awaiter_ |= gave_way;
     detail::give_way(awaiter, *in_);
     return true;

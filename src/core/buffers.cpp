@@ -1,7 +1,7 @@
 // See buffer.hpp.
-#include "iolite/buffer.hpp"
+#include "iolite/core/buffer.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "kernel/kernel.hpp"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ std::unique_ptr<buffer_pool> buffer_pool::make(engine& owner, std::size_t bytes)
     const std::size_t all = bytes / buffer_bytes;
     const long p = owner.os().mmap(all * buffer_bytes, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p < 0 && p > -4096) {
+    if (!kernel::is_address(p)) {
       if (bytes == bytes_min) return nullptr;
       continue;
     }

@@ -1,7 +1,7 @@
 // See deadlines.hpp.
 #include "core/deadlines.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -9,7 +9,7 @@
 // twice. What is fetched from memory for that is the cost of a deadline that comes true, so a slot
 // of the second level is four lists, walked side by side: four operations are fetched at a time.
 #pragma once
-#include "iolite/operation.hpp"
+#include "iolite/core/operation.hpp"
 
 #include <array>
 

@@ -1,15 +1,16 @@
 // What all engines share, written once: exactly-once completion, deadlines, short transfers, the
 // inline budget, the ready queue, posts from other threads. See engine.hpp.
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "core/deadlines.hpp"
 #include "core/process.hpp"
 #include "core/running_here.hpp"
 #include "core/spin.hpp"
-#include "iolite/buffer.hpp"
+#include "iolite/core/buffer.hpp"
+#include "iolite/core/transfer_bounds.hpp"
+#include "iolite/observer.hpp"
 #include "iolite/scope.hpp"
-#include "iolite/system_descriptor.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/thread_state.hpp"
 
@@ -47,8 +48,9 @@ bool is_transient_accept_error(int error) noexcept {
 
 }  // namespace
 
-engine::engine(kernel& os)
-    : os_(os), process_(fork_count()), deadlines_(std::make_unique_for_overwrite<deadlines>()) {}
+engine::engine(kernel& os, engine_parts parts)
+    : os_(os), parts_(parts), process_(fork_count()),
+      deadlines_(std::make_unique_for_overwrite<deadlines>()) {}
 
 engine::~engine() {
   IOLITE_ASSERT(tasks_ == 0, "an engine is destroyed only when its tasks have ended");
@@ -59,6 +61,8 @@ engine::~engine() {
 
 engine* engine::current() noexcept { return state_of_thread().runs; }
 
+bool engine::is_parents() const noexcept { return process_ != fork_count(); }
+
 bool engine::runs_elsewhere() const noexcept {
   if (current() == this) return false;
   const void* const owner = thread_.load(std::memory_order_relaxed);
@@ -66,6 +70,14 @@ bool engine::runs_elsewhere() const noexcept {
 }
 
 clock::time_point engine::now() const noexcept { return os_.now(); }
+
+clock::time_point engine::next_deadline() const noexcept { return deadlines_->next(); }
+
+clock::duration engine::time_until(clock::time_point t) const noexcept {
+  if (t == never) return clock::duration::max();
+  if (t == clock::time_point::min()) return clock::duration::zero();
+  return std::max(t - now(), clock::duration::zero());
+}
 
 buffer_pool* engine::buffers() noexcept {
   if (!buffers_) buffers_ = buffer_pool::make(*this, lease_memory_);
@@ -75,8 +87,7 @@ buffer_pool* engine::buffers() noexcept {
 void engine::shut_down() noexcept { buffers_.reset(); }
 
 inline void engine::check_owner() noexcept {
-  IOLITE_ASSERT(process_ == fork_count(),
-                "an engine does not survive fork(2): make a new one in the child");
+  IOLITE_ASSERT(!is_parents(), "an engine does not survive fork(2): make a new one in the child");
   if (current() != this) claim();
 }
 
@@ -95,7 +106,7 @@ void engine::claim() noexcept {
 engine::started engine::start(operation& op) noexcept {
   IOLITE_ASSERT(op.state != op_state::pending, "an operation is started once at a time");
   check_owner();
-  // Not for an event: who starts it may hold the lock of its source, which a cancel needs too. The
+  // Not for an event: its starter may hold the lock of its source, which a cancel needs too. The
   // loop looks before it sleeps.
   if (op.kind != op_kind::event) take_cancel();
   ++stats_.started;
@@ -103,10 +114,12 @@ engine::started engine::start(operation& op) noexcept {
   op.tag = ++tag_;
   op.moved = 0;
   op.timed_out = false;
-  const bool own = op.kind == op_kind::sleep || op.kind == op_kind::event;
+  const bool own = traits_of(op.kind).target == op_target::itself;
   if (op.cancel_requested) return end_early(op, -ECANCELED);  // latched before it began
   if (!own && op.fd < 0) return end_early(op, -EBADF);
   if (moves_bytes(op.kind) && op.size == 0) return end_early(op, 0);
+  if (observer_) [[unlikely]]
+    observer_->started(op);
   op.state = op_state::pending;
   int turns = inline_left_;
   if (own || !drive(op, turns)) {
@@ -119,6 +132,8 @@ engine::started engine::start(operation& op) noexcept {
 
 engine::started engine::end_early(operation& op, int result) noexcept {
   op.moved = 0;
+  if (observer_) [[unlikely]]
+    observer_->started(op);
   op.outcome = result;
   return end_inline(op, std::max(inline_budget_ / early_ends_max, 1));
 }
@@ -126,6 +141,8 @@ engine::started engine::end_early(operation& op, int result) noexcept {
 // Without a waiter it is a plain call, from outside a coroutine.
 engine::started engine::end_inline(operation& op, int cost) noexcept {
   op.state = op_state::done;
+  if (observer_) [[unlikely]]
+    observer_->completed(op);
   int& left = op.kind == op_kind::accept ? accepts_left_ : inline_left_;
   if (left <= 0 && op.waiter) {
     ready_.push(op);  // fairness: over, but the others run first
@@ -180,7 +197,7 @@ bool engine::over(operation& op, int result) noexcept {
     IOLITE_ASSERT(op.moved <= op.size, "the kernel moves no more than it was asked to");
     const bool whole = !op.all || op.moved == op.size;
     if (!whole && !op.cancel_requested) {
-      if (op.idles) op.through->moved_on(op, now());
+      if (op.idles) move_deadline_on(op);
       return false;
     }
     op.outcome = whole ? static_cast<int>(std::min<std::size_t>(op.moved, INT32_MAX)) : -ECANCELED;
@@ -195,6 +212,16 @@ bool engine::over(operation& op, int result) noexcept {
   return true;
 }
 
+// Mostly to a later time, which expire() sees. The first byte of a message begins to count for the
+// minimum rate: then it is an earlier one, or the first there is.
+void engine::move_deadline_on(operation& op) noexcept {
+  const clock::time_point before = op.deadline;
+  op.through->moved_on(op, now());
+  if (op.deadline >= before) return;
+  deadlines_->remove(op);
+  deadlines_->add(op);
+}
+
 void engine::finish(operation& op, int result) noexcept {
   IOLITE_ASSERT(op.state == op_state::pending, "an operation completes exactly once");
   int turns = inline_budget_;
@@ -204,16 +231,17 @@ void engine::finish(operation& op, int result) noexcept {
 void engine::complete(operation& op) noexcept {
   deadlines_->remove(op);
   op.state = op_state::done;
+  if (observer_) [[unlikely]]
+    observer_->completed(op);
   if (op.waiter) ready_.push(op);
 }
 
 void engine::cancel(operation& op) noexcept {
   const bool again = op.cancel_requested;
   op.cancel_requested = true;
-  if (again || op.state != op_state::pending) return;
+  if (again || op.state != op_state::pending || is_parents()) return;
   if (op.kind == op_kind::event) {
-    auto* source = reinterpret_cast<event_source*>(op.data);
-    if (source->forget(op)) finish(op, -ECANCELED);  // else a post is on its way
+    if (op.payload.source->forget(op)) finish(op, -ECANCELED);  // else a post is on its way
   } else if (op.kind == op_kind::sleep) {
     finish(op, -ECANCELED);
   } else if (op.queue == op_queue::starved || op.queue == op_queue::continuing) {
@@ -224,30 +252,6 @@ void engine::cancel(operation& op) noexcept {
   } else {
     do_cancel(op);
   }
-}
-
-void engine::forget(int fd) noexcept {
-  if (buffers_) buffers_->forget(fd);
-  do_forget(fd);
-}
-
-void engine::close(int fd) noexcept {
-  if (buffers_) buffers_->forget(fd);
-  do_close(fd);
-}
-
-void engine::do_close(int fd) noexcept {
-  do_forget(fd);
-  os_.close(fd);
-}
-
-int engine::adopt(int fd) noexcept { return fd < 0 ? fd : do_adopt(fd); }
-
-system_descriptor::system_descriptor(engine& on, int fd) noexcept
-    : on_(on), number_(fd < 0 ? -EBADF : on.expose(fd)), made_(number_ >= 0 && number_ != fd) {}
-
-system_descriptor::~system_descriptor() {
-  if (made_) on_.os().close(number_);
 }
 
 // There may be room for one of the receives that wait for it. One at a time: each may take all.
@@ -268,7 +272,7 @@ void engine::run() noexcept {
   running_ = true;
   new_budget();
   while (tasks_ > 0 && !tasks_left_) turn();
-  do_flush();
+  if (parts_.backlog) parts_.backlog->stop_all();
   running_ = false;
 }
 

@@ -1,6 +1,6 @@
 // Pieces of a gathering send, as sendmsg(2) and io_uring take them.
 #pragma once
-#include "iolite/operation.hpp"
+#include "iolite/core/operation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,8 +26,7 @@ class gathered {
     std::array<piece, pieces_max> pieces;
     header_ = {};
     header_.msg_iov = parts_.data();
-    header_.msg_iovlen =
-        reinterpret_cast<piece_source*>(op.data)->pieces_after(op.moved, std::span(pieces));
+    header_.msg_iovlen = op.payload.pieces->pieces_after(op.moved, std::span(pieces));
     std::transform(pieces.begin(), pieces.begin() + header_.msg_iovlen, parts_.begin(),
                    [](piece p) { return iovec{const_cast<std::byte*>(p.data()), p.size()}; });
   }
@@ -38,10 +37,10 @@ class gathered {
   std::array<iovec, pieces_max> parts_;
 };
 
-// The first of the pieces that are left: for who cannot gather.
+// The first remaining piece, for callers that cannot gather.
 inline piece next_piece(const operation& op) noexcept {
   std::array<piece, 1> one;
-  reinterpret_cast<piece_source*>(op.data)->pieces_after(op.moved, std::span(one));
+  op.payload.pieces->pieces_after(op.moved, std::span(one));
   return one[0];
 }
 

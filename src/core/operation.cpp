@@ -1,7 +1,7 @@
 // How an operation is awaited and how it prints itself.
-#include "iolite/operation.hpp"
+#include "iolite/core/operation.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "core/direct_descriptor.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
@@ -24,23 +24,6 @@ std::string relative(clock::duration d) {
 }
 
 }  // namespace
-
-const char* name_of(op_kind kind) noexcept {
-  switch (kind) {
-  case op_kind::accept: return "accept";
-  case op_kind::connect: return "connect";
-  case op_kind::recv: return "recv";
-  case op_kind::send: return "send";
-  case op_kind::send_file: return "send_file";
-  case op_kind::read: return "read";
-  case op_kind::write: return "write";
-  case op_kind::sync: return "sync";
-  case op_kind::ready: return "ready";
-  case op_kind::sleep: return "sleep";
-  case op_kind::event: return "event";
-  }
-  return "?";
-}
 
 std::string to_string(const operation& op, clock::time_point now) {
   std::string out = name_of(op.kind);
@@ -80,8 +63,9 @@ bool awaitable_operation::begin_over(std::coroutine_handle<> h, const context& c
 void detail::give_way(std::coroutine_handle<> h, child_task& t) noexcept {
   t.enter(t.own);
   t.own.kind = op_kind::event;
+  t.own.outcome = 0;
   t.own.waiter = h;
-  t.of.on.resume_later(t.own);
+  t.of->on->resume_later(t.own);
 }
 
 int awaitable_operation::end() noexcept {
@@ -92,10 +76,6 @@ int awaitable_operation::end() noexcept {
 
 // --- time.hpp ---
 
-clock::time_point detail::deadline_on(const context& c, clock::duration limit) noexcept {
-  return deadline_after(c.on->now(), limit);
-}
-
 sleep_operation::sleep_operation(clock::time_point until) noexcept : until_(until) {
   kind = op_kind::sleep;
 }
@@ -105,7 +85,7 @@ sleep_operation::sleep_operation(clock::duration length) noexcept : length_(leng
 }
 
 void sleep_operation::set_deadline(const context& c) noexcept {
-  deadline = std::min(until_, detail::deadline_on(c, length_));
+  deadline = std::min(until_, deadline_after(c.on->now(), length_));
 }
 
 result<void> sleep_operation::await_resume() noexcept {

@@ -1,10 +1,11 @@
 // See perform.hpp.
 #include "core/perform.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "core/gather.hpp"
-#include "iolite/buffer.hpp"
-#include "iolite/engine.hpp"
+#include "core/pipe_signal.hpp"
+#include "iolite/core/buffer.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/system_descriptor.hpp"
 
 #include <cerrno>
@@ -22,8 +23,7 @@ off_t place_of(const operation& op, std::uint64_t begin) noexcept {
 // connect(2) says how a connect in progress went when it is called again: EALREADY while it goes
 // on, EISCONN when it is made, else the error. A look at SO_ERROR would take "not yet" for success.
 int connect_once(kernel& os, const operation& op) noexcept {
-  const auto* to = reinterpret_cast<const sockaddr*>(op.data);
-  const int r = os.connect(op.fd, to, static_cast<socklen_t>(op.size));
+  const int r = os.connect(op.fd, op.payload.address, static_cast<socklen_t>(op.size));
   if (r == -EISCONN) return 0;
   if (r == -EINPROGRESS || r == -EALREADY || r == -EINTR) return -EAGAIN;
   // unix(7): the listener's queue is full, and nothing tells when it is not: see stream::connect.
@@ -37,35 +37,17 @@ int connect_once(kernel& os, const operation& op) noexcept {
   return os.sendmsg(op.fd, &pieces.header(), flags);
 }
 
-// Whether a SIGPIPE waits already, blocked by the program: one that is raised now adds nothing to
-// it. Where the program does not block it, it cannot wait.
-bool pipe_signal_waits(kernel& os, const sigset_t& mask) noexcept {
-  sigset_t waiting;
-  sigemptyset(&waiting);
-  if (sigismember(&mask, SIGPIPE) == 1) os.sigpending(&waiting);
-  return sigismember(&waiting, SIGPIPE) == 1;
-}
-
-// The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE: whether
-// it is blocked, and what it does, is the program's business. pthread_sigmask(3).
+// The peer may be gone, and unlike send(2) these calls cannot be told not to raise SIGPIPE; after a
+// part was sent it comes without the error.
 long send_file_once(kernel& os, const operation& op) noexcept {
-  sigset_t pipe_signal;
-  sigset_t mask;
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  if (const int r = os.sigprocmask(SIG_BLOCK, &pipe_signal, &mask); r < 0) return r;
-  const bool programs_own = pipe_signal_waits(os, mask);
-  const auto& from = *reinterpret_cast<const file_source*>(op.data);
+  pipe_signal_held held(os);
+  if (held.error() < 0) return held.error();
+  const auto& from = *op.payload.file;
   off_t at = place_of(op, from.at);
   const long n = from.pipe
                      ? os.splice(from.fd, nullptr, op.fd, nullptr, left_of(op), SPLICE_F_NONBLOCK)
                      : os.sendfile(op.fd, from.fd, &at, left_of(op));
-  const bool may_raise = n == -EPIPE || (n > 0 && static_cast<std::size_t>(n) < left_of(op));
-  if (may_raise && !programs_own) {
-    constexpr timespec at_once{};  // after a part was sent the signal comes without the error
-    os.sigtimedwait(&pipe_signal, nullptr, &at_once);
-  }
-  os.sigprocmask(SIG_SETMASK, &mask, nullptr);
+  if (n == -EPIPE || (n > 0 && static_cast<std::size_t>(n) < left_of(op))) held.take_back();
   return n;
 }
 
@@ -74,7 +56,7 @@ int ready_once(kernel& os, const operation& op) noexcept {
   const int n = os.poll(&p, 1, 0);
   if (n <= 0) return n == 0 ? -EAGAIN : n;
   if ((p.revents & POLLNVAL) != 0) return -EBADF;
-  return static_cast<int>(from_poll_bits(p.revents, op.wanted));
+  return static_cast<int>(from_poll_bits(p.revents) & op.wanted);
 }
 
 // Apart from what every message goes through, which needs no room on the stack.
@@ -87,9 +69,9 @@ int ready_once(kernel& os, const operation& op) noexcept {
   case op_kind::connect: return connect_once(os, op);
   case op_kind::send_file: return send_file_once(os, op);
   case op_kind::read:
-    return os.pread(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
+    return os.pread(op.fd, op.payload.bytes + op.moved, left_of(op), place_of(op, op.offset));
   case op_kind::write:
-    return os.pwrite(op.fd, op.data + op.moved, left_of(op), place_of(op, op.offset));
+    return os.pwrite(op.fd, op.payload.bytes + op.moved, left_of(op), place_of(op, op.offset));
   case op_kind::sync: return os.fsync(op.fd);
   case op_kind::ready: return ready_once(os, op);
   default: detail::rule_broken("sleep and event are the engine's own");
@@ -102,10 +84,11 @@ int perform(kernel& os, operation& op, wait_in_call wait, bool nonblocking_socke
   const int flags = MSG_NOSIGNAL | (wait == wait_in_call::no ? MSG_DONTWAIT : 0);
   long n = 0;
   do {
-    if (op.kind == op_kind::recv) n = os.recv(op.fd, op.data + op.moved, left_of(op), flags);
+    if (op.kind == op_kind::recv)
+      n = os.recv(op.fd, op.payload.bytes + op.moved, left_of(op), flags);
     else if (op.kind != op_kind::send) n = perform_rare(os, op, nonblocking_sockets);
     else if (op.gathers) n = gather_once(os, op, flags);
-    else n = os.send(op.fd, op.data + op.moved, left_of(op), flags);
+    else n = os.send(op.fd, op.payload.bytes + op.moved, left_of(op), flags);
   } while (n == -EINTR);
   return static_cast<int>(n);
 }
@@ -120,13 +103,13 @@ int perform_leased(engine& on, operation& op, wait_in_call wait, int fd) noexcep
   const auto into = room.empty() ? pool->piece_for(fd) : room;
   if (into.empty()) return -ENOBUFS;
   const std::size_t wanted = op.size;  // a drain may have limited it
-  op.data = into.data();
+  op.payload.bytes = into.data();
   op.size = std::min(wanted, into.size());
   const int n = perform(on.os(), op, wait, false);
   if (n > 0 && !room.empty()) pool->fill(static_cast<std::size_t>(n));
   if (n > 0) return n;
   if (room.empty()) pool->give(into.data());
-  op.data = nullptr;
+  op.payload.bytes = nullptr;
   op.size = wanted;
   return n;
 }
@@ -154,21 +137,8 @@ int perform_exposed(engine& on, operation& op) noexcept {
 }
 
 interest interest_of(const operation& op) noexcept {
-  if (op.kind == op_kind::ready) return op.wanted & interest::both;
-  const bool writes =
-      op.kind == op_kind::send || op.kind == op_kind::send_file || op.kind == op_kind::connect;
-  return writes ? interest::write : interest::read;
-}
-
-short poll_bits(interest wanted) noexcept {
-  return static_cast<short>((has(wanted, interest::read) ? POLLIN : 0) |
-                            (has(wanted, interest::write) ? POLLOUT : 0));
-}
-
-interest from_poll_bits(int revents, interest wanted) noexcept {
-  if ((revents & (POLLHUP | POLLERR)) != 0) return wanted;
-  return ((revents & POLLIN) != 0 ? interest::read : interest::none) |
-         ((revents & POLLOUT) != 0 ? interest::write : interest::none);
+  const interest direction = traits_of(op.kind).direction;
+  return direction != interest::none ? direction : op.wanted & interest::both;
 }
 
 }  // namespace iolite

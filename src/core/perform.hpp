@@ -1,8 +1,9 @@
 // One description of an operation, one plain system call: phase 2 of every engine that makes the
 // call itself.
 #pragma once
-#include "iolite/operation.hpp"
+#include "iolite/core/operation.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/poll_bits.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -32,9 +33,5 @@ enum class wait_in_call : bool { no, yes };
 
 // What an operation waits for.
 [[nodiscard]] interest interest_of(const operation& op) noexcept;
-
-// Between interest and the bits of poll(2). A hang-up or error is everything that was asked for.
-[[nodiscard]] short poll_bits(interest wanted) noexcept;
-[[nodiscard]] interest from_poll_bits(int revents, interest wanted) noexcept;
 
 }  // namespace iolite

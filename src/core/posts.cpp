@@ -1,6 +1,6 @@
 // What other threads and signal handlers may ask of an engine: completions posted to it, wake-ups
 // and cancels. See engine.hpp.
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 
 #include "iolite/scope.hpp"
 
@@ -51,7 +51,13 @@ void engine::request_cancel() noexcept {
 // A cancel is over with the run that it has ended.
 void engine::set_root(scope* s) noexcept {
   if (!s && root_->cancelled()) cancel_asked_.store(false, std::memory_order_relaxed);
+  if (!s) root_was_cut_ = root_->has_cut;
   root_ = s;
+}
+
+bool engine::is_to_end(const operation& op) noexcept {
+  take_cancel();
+  return op.cancel_requested || (!root_ && cancel_asked_.load());
 }
 
 void engine::apply_cancel() noexcept {

@@ -4,16 +4,17 @@
 // done. A helper could wait for the data too, but then it could not be given up: aio_cancel(3) says
 // AIO_NOTCANCELED for a read of a silent socket, and twenty silent peers would hold all the
 // helpers. Sockets are non-blocking, so a helper never waits; EAGAIN goes back to poll(2).
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "core/gather.hpp"
 #include "core/perform.hpp"
 #include "core/process.hpp"
+#include "engines/made_engine.hpp"
 #include "engines/slot_table.hpp"
 #include "engines/waiting_list.hpp"
-#include "engines/wake.hpp"
-#include "iolite/buffer.hpp"
-#include "iolite/engine.hpp"
+#include "iolite/core/buffer.hpp"
+#include "iolite/core/engine.hpp"
 #include "pollers/poller.hpp"
+#include "pollers/wake_descriptor.hpp"
 
 #include <aio.h>
 #include <algorithm>
@@ -33,10 +34,10 @@ std::atomic<unsigned> helpers_of = 0;
 
 bool has_helpers(kernel& os) noexcept { return &os.undecorated() == &kernel::real(); }
 
-class posix_aio_engine final : public engine {
+class posix_aio_engine final : public engine, private descriptor_state {
  public:
   posix_aio_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
-      : engine(os), poller_(std::move(p)), wake_(std::move(w)) {}
+      : engine(os, {.descriptors = this}), poller_(std::move(p)), wake_(std::move(w)) {}
   ~posix_aio_engine() override { shut_down(); }
 
   int prepare() noexcept {
@@ -59,31 +60,25 @@ class posix_aio_engine final : public engine {
     std::unique_ptr<aiocb> control = std::make_unique<aiocb>();
   };
 
-  static started done(operation& op, int r) noexcept {
-    op.outcome = r;
-    return started::done;
-  }
+  static started done(operation& op, int r) noexcept { return op.outcome = r, started::done; }
 
   // Files and sends are tried at once, the others wait for their descriptor first.
   started do_start(operation& op) noexcept override {
-    if (is_for_a_file(op)) return hand_over(op);
-    if (!slots_.get(op.fd)) return done(op, -ENOMEM);
-    if (op.kind == op_kind::send) return hand_over(op);
-    if (op.kind == op_kind::connect || op.kind == op_kind::send_file) {
-      if (const int r = perform_on(*this, op, wait_in_call::no); r != -EAGAIN) return done(op, r);
-    }
-    return park(op);
+    if (!is_for_a_file(op) && !slots_.get(op.fd)) return done(op, -ENOMEM);
+    if (!traits_of(op.kind).tried_first) return park(op);
+    if (request_of(op.kind)) return hand_over(op);
+    const int r = perform_on(*this, op, wait_in_call::no);
+    return r == -EAGAIN ? park(op) : done(op, r);
   }
 
   static bool is_for_a_file(const operation& op) noexcept {
-    return op.kind == op_kind::read || op.kind == op_kind::write || op.kind == op_kind::sync;
+    return traits_of(op.kind).target == op_target::file;
   }
 
   started park(operation& op) noexcept {
     slot& s = at(op.fd);
     const interest want = interest_of(op);
-    const bool alone = s.waiting.add(op, want);
-    IOLITE_ASSERT(alone, "one receive and one send may be pending on a descriptor");
+    s.waiting.add(op, want);
     const int r = watch_only(op.fd, s.watched | want);
     if (r == 0) return started::pending;
     unpark(op);
@@ -116,7 +111,7 @@ class posix_aio_engine final : public engine {
       if (!pool) return done(op, -ENOMEM);
       const auto into = pool->alone_for(op.fd);
       if (into.empty()) return done(op, -ENOBUFS);
-      op.data = into.data();
+      op.payload.bytes = into.data();
       room = std::min(room, into.size());
     }
     *c->control = aiocb{};
@@ -124,13 +119,13 @@ class posix_aio_engine final : public engine {
     if (is_for_a_file(op)) c->control->aio_offset = static_cast<off_t>(op.offset + op.moved);
     // There is no vectored request: one piece after the other.
     const auto left =
-        op.gathers ? next_piece(op) : std::span<const std::byte>(op.data + op.moved, room);
+        op.gathers ? next_piece(op) : std::span<const std::byte>(op.payload.bytes + op.moved, room);
     c->control->aio_buf = const_cast<std::byte*>(left.data());
     c->control->aio_nbytes = std::min<std::size_t>(left.size(), INT32_MAX & ~4095);
     c->control->aio_sigevent.sigev_notify = SIGEV_NONE;
     if (helpers_of.load(std::memory_order_relaxed) == 0 && has_helpers(os()))
       helpers_of = fork_count() + 1;
-    const int r = give_to_helper(op.kind, c->control.get());
+    const int r = (this->*request_of(op.kind))(c->control.get());
     if (r == 0) {
       c->op = &op;
       ++copies_in_flight_;
@@ -145,12 +140,20 @@ class posix_aio_engine final : public engine {
     return n == -EAGAIN && !is_for_a_file(op) ? park(op) : done(op, n);
   }
 
-  int give_to_helper(op_kind kind, aiocb* control) noexcept {
+  int aio_read(aiocb* c) noexcept { return os().aio_read(c); }
+  int aio_write(aiocb* c) noexcept { return os().aio_write(c); }
+  int aio_sync(aiocb* c) noexcept { return os().aio_fsync(O_SYNC, c); }
+
+  // How a helper is asked for it. Null: it cannot be, we make the call.
+  using request = int (posix_aio_engine::*)(aiocb*) noexcept;
+  static request request_of(op_kind kind) noexcept {
     switch (kind) {
     case op_kind::recv:
-    case op_kind::read: return os().aio_read(control);
-    case op_kind::sync: return os().aio_fsync(O_SYNC, control);
-    default: return os().aio_write(control);
+    case op_kind::read: return &posix_aio_engine::aio_read;
+    case op_kind::send:
+    case op_kind::write: return &posix_aio_engine::aio_write;
+    case op_kind::sync: return &posix_aio_engine::aio_sync;
+    default: return nullptr;
     }
   }
 
@@ -161,7 +164,8 @@ class posix_aio_engine final : public engine {
   }
 
   void give_back(operation& op) noexcept {
-    if (op.picks_buffer && op.data) buffers()->give(std::exchange(op.data, nullptr));
+    if (op.picks_buffer && op.payload.bytes)
+      buffers()->give(std::exchange(op.payload.bytes, nullptr));
   }
 
   // A copy cannot be stopped, and need not: it does not wait.
@@ -176,22 +180,18 @@ class posix_aio_engine final : public engine {
   }
 
   // A helper must not find the number used again.
-  void do_forget(int fd) noexcept override {
+  void forget(int fd) noexcept override {
     for (const copy& c : copies_) {
       while (c.op && c.control->aio_fildes == fd) collect(nullptr);
     }
     if (slots_.holds(fd)) {
-      while (operation* const op = at(fd).waiting.any_ready()) do_cancel(*op);
-      IOLITE_ASSERT(at(fd).waiting.wanted() == interest::none,
-                    "operations are cancelled before their descriptor is closed");
+      at(fd).waiting.end_all([this](operation& op) { do_cancel(op); });
       static_cast<void>(watch_only(fd, interest::none));
     }
   }
 
   void do_wait(clock::time_point until) noexcept override {
-    clock::duration left = for_ever;
-    if (until == clock::time_point::min()) left = clock::duration::zero();
-    else if (until != never) left = std::max(until - now(), clock::duration::zero());
+    clock::duration left = time_until(until);
     if (copies_in_flight_ > 0) left = wait_for_copies(left);
     if (poller_->wait(left) <= 0) return;
     for (std::size_t i = 0; i < poller_->events().size(); ++i) {
@@ -225,7 +225,7 @@ class posix_aio_engine final : public engine {
 
   // Its descriptor is ready.
   void go_on(operation& op) noexcept {
-    const bool copies = op.kind == op_kind::recv || op.kind == op_kind::send;
+    const bool copies = request_of(op.kind) != nullptr;
     const int r = copies ? 0 : perform_on(*this, op, wait_in_call::no);
     if (r == -EAGAIN) return;
     unpark(op);
@@ -257,7 +257,8 @@ class posix_aio_engine final : public engine {
 
   void report(operation& op, int r) noexcept {
     if (r <= 0) give_back(op);
-    else if (op.picks_buffer) op.data = buffers()->pack(op.data, static_cast<std::size_t>(r));
+    else if (op.picks_buffer)
+      op.payload.bytes = buffers()->pack(op.payload.bytes, static_cast<std::size_t>(r));
     if (r == -EAGAIN && op.cancel_requested) r = -ECANCELED;
     if ((r == -EAGAIN || r == -EINTR) && is_for_a_file(op)) {
       continue_later(op);

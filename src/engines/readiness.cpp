@@ -7,18 +7,19 @@
 // - A receive waits unless `readable`, the last thing known; a send is tried unless not `writable`.
 // - A short receive on TCP means drained: the next event tells when more has come (epoll(7),
 //   "Questions and answers"). Not so after a hang-up or a second event: that may have been the end.
-// - Facilities that report changes (edge) are told everything once; the others who waits, and what
-//   is not wanted any more only when they report it.
+// - Facilities that report changes (edge) are told everything once; the others what is waited for.
+//   What is not wanted any more they are told only when they report it.
 // - A change is reported once, and what a call says may be wrong (a signal can cut a receive
-//   short): who has waited for 10 ms is looked at with poll(2), a few times.
-#include "core/assert.hpp"
+//   short): an operation that has waited for 10 ms is rechecked with poll(2), a few times.
+#include "base/assert.hpp"
 #include "core/perform.hpp"
-#include "engines/second_looks.hpp"
+#include "engines/made_engine.hpp"
+#include "engines/rechecks.hpp"
 #include "engines/slot_table.hpp"
 #include "engines/waiting_list.hpp"
-#include "engines/wake.hpp"
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 #include "pollers/poller.hpp"
+#include "pollers/wake_descriptor.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -27,10 +28,11 @@
 namespace iolite {
 namespace {
 
-class readiness_engine final : public engine {
+class readiness_engine final : public engine, private descriptor_state {
  public:
   readiness_engine(kernel& os, std::unique_ptr<poller> p, wake_descriptor w)
-      : engine(os), poller_(std::move(p)), facility_(poller_->traits()), wake_(std::move(w)) {
+      : engine(os, {.descriptors = this}), poller_(std::move(p)), facility_(poller_->traits()),
+        wake_(std::move(w)) {
     inline_budget_ = 2;  // a request and its answer: who streams is not served before the others
   }
   ~readiness_engine() override { shut_down(); }
@@ -71,24 +73,24 @@ class readiness_engine final : public engine {
 
   static started done(operation& op, int r) noexcept { return op.outcome = r, started::done; }
 
+  // By what is known of its direction. A ready() asks once it is watched: see park().
   static bool may_try(const slot& s, const operation& op) noexcept {
-    switch (op.kind) {
-    case op_kind::recv:
-    case op_kind::accept: return s.readable || s.unwatchable;
-    case op_kind::send:
-    case op_kind::send_file: return s.writable || s.unwatchable;
-    default: return op.kind == op_kind::connect;  // ready: asked once it is watched, see park()
+    switch (traits_of(op.kind).direction) {
+    case interest::read: return s.readable || s.unwatchable;
+    case interest::write: return s.writable || s.unwatchable;
+    default: return false;
     }
   }
 
   int attempt(slot& s, operation& op) noexcept {
     const int r = perform_on(*this, op, wait_in_call::no);
     const std::size_t asked = op.size - op.moved;
-    if (op.kind == op_kind::recv || op.kind == op_kind::accept) {
+    const interest direction = traits_of(op.kind).direction;
+    if (direction == interest::read) {
       const bool drained = op.short_is_empty && r > 0 && static_cast<std::size_t>(r) < asked;
       s.readable = r != -EAGAIN && (!drained || s.hung_up || s.told_again);
       if (drained) s.told_again = false;
-    } else if (op.kind == op_kind::send || op.kind == op_kind::send_file) {
+    } else if (direction == interest::write) {
       s.writable = r != -EAGAIN;
     }
     return r;
@@ -96,8 +98,7 @@ class readiness_engine final : public engine {
 
   started park(slot& s, operation& op) noexcept {
     const interest want = interest_of(op);
-    const bool alone = s.waiting.add(op, want);
-    IOLITE_ASSERT(alone, "one receive and one send may be pending on a descriptor");
+    s.waiting.add(op, want);
     const bool was_watched = (s.watched & want) == want;
     int r = watch(s, op);
     // What was ready before it was watched is told by no later change: look now.
@@ -140,12 +141,10 @@ class readiness_engine final : public engine {
     s = slot{.generation = s.generation + 1, .doubted = s.doubted};
   }
 
-  void do_forget(int fd) noexcept override {
+  void forget(int fd) noexcept override {
     if (!slots_.holds(fd)) return;
     slot& s = at(fd);
-    while (operation* const op = s.waiting.any_ready()) do_cancel(*op);
-    IOLITE_ASSERT(s.waiting.wanted() == interest::none,
-                  "operations are cancelled before their descriptor is closed");
+    s.waiting.end_all([this](operation& op) { do_cancel(op); });
     drop(s, fd);
   }
 
@@ -171,10 +170,9 @@ class readiness_engine final : public engine {
   }
 
   void ask(clock::time_point until) noexcept {
-    const bool timed = until != never && until != clock::time_point::min();
-    const clock::time_point t = timed || !doubted_.empty() ? now() : until;
-    clock::duration timeout = until == never ? for_ever : std::max(until, t) - t;
+    clock::duration timeout = time_until(until);
     if (!doubted_.empty()) {
+      const clock::time_point t = now();
       const clock::duration left = doubted_.left(t);
       if (left == clock::duration::zero()) look_at_ = t;
       timeout = std::min(timeout, left);
@@ -182,7 +180,7 @@ class readiness_engine final : public engine {
     const int n = poller_->wait(timeout);
     handled_ = n > 0 ? 0 : poller_->events().size();
     // A facility of signals is not told of what this process does to its own descriptors, as
-    // shutdown(2): who does so wakes us, and all that wait look again.
+    // shutdown(2): the caller wakes us, and all that wait look again.
     if (n == -EINTR && facility_.edge_only) retry_all();
     // Out of memory for a moment, or a fault that stays: then nothing can ever complete.
     failed_waits_ = n < 0 && n != -EINTR ? failed_waits_ + 1 : 0;
@@ -196,7 +194,7 @@ class readiness_engine final : public engine {
     if (!s.doubted && reports_changes()) s.doubted = doubted_.add(fd, now());
   }
 
-  // A signal of unix(7) tells of room only who has met a full buffer, not who merely asks; and of a
+  // unix(7) signals room only to a sender that has met a full buffer, not to a mere poll; and of a
   // peer that ends its receiving when it had ended its sending before, none tells.
   bool is_told_of_no_room(const slot& s) const noexcept {
     const operation* const writer = s.waiting.writers.first();
@@ -239,7 +237,7 @@ class readiness_engine final : public engine {
     if (!reports_changes()) drop_unwanted(s, e, waited_for);
   }
 
-  // Not before it is reported: who has just been told will mostly wait again.
+  // Not before it is reported: what has just been resumed mostly waits again.
   void drop_unwanted(slot& s, const poll_event& e, interest waited_for) noexcept {
     const interest wanted = waited_for | s.waiting.wanted();
     if (s.generation != e.token.generation) return;
@@ -280,7 +278,7 @@ class readiness_engine final : public engine {
   const poller_traits facility_;
   wake_descriptor wake_;
   slot_table<slot> slots_;
-  second_looks doubted_;  // each at most once
+  rechecks doubted_;  // each at most once
   clock::time_point look_at_ = never;  // a look at those is due: when that was seen
   std::size_t handled_ = 0;  // of the poller's events
   int failed_waits_ = 0;  // in a row

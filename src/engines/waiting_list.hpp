@@ -1,6 +1,7 @@
-// Who waits for one direction of a descriptor.
+// The operations that wait for one direction of a descriptor.
 #pragma once
-#include "iolite/operation.hpp"
+#include "base/assert.hpp"
+#include "iolite/core/operation.hpp"
 
 #include <cstdint>
 #include <utility>
@@ -50,14 +51,15 @@ using waiting_readers = waiting_list<&operation::next>;
 using waiting_writers = waiting_list<&operation::prev>;
 
 // Both directions.
-struct waiting_both {
+class waiting_both {
+ public:
   waiting_readers readers;
   waiting_writers writers;
 
-  // False: see waiting_list::add().
-  [[nodiscard]] bool add(operation& op, interest wants) noexcept {
-    return (!has(wants, interest::read) || readers.add(op)) &&
-           (!has(wants, interest::write) || writers.add(op));
+  void add(operation& op, interest wants) noexcept {
+    const bool alone = (!has(wants, interest::read) || readers.add(op)) &&
+                       (!has(wants, interest::write) || writers.add(op));
+    IOLITE_ASSERT(alone, "one receive and one send may be pending on a descriptor");
   }
   void remove(const operation& op) noexcept {
     readers.remove(op);
@@ -80,7 +82,15 @@ struct waiting_both {
     return (readers ? interest::read : interest::none) |
            (writers ? interest::write : interest::none);
   }
-  // The first ready() there is: its descriptor is about to be closed.
+  // The descriptor is about to be closed: cancels each ready(), and there is nothing else.
+  template <class Cancel>
+  void end_all(Cancel cancel) noexcept {
+    while (operation* const op = any_ready()) cancel(*op);
+    IOLITE_ASSERT(wanted() == interest::none,
+                  "operations are cancelled before their descriptor is closed");
+  }
+
+ private:
   [[nodiscard]] operation* any_ready() const noexcept {
     for (operation* op : {readers.first(), writers.first()}) {
       if (op && op->kind == op_kind::ready) return op;

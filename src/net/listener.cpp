@@ -1,12 +1,12 @@
 // See listener.hpp.
 #include "iolite/listener.hpp"
 
-#include "core/assert.hpp"
-#include "iolite/engine.hpp"
+#include "base/assert.hpp"
+#include "iolite/core/engine.hpp"
 #include "kernel/kernel.hpp"
+#include "net/socket_options.hpp"
 #include "net/socket_path.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -50,19 +50,13 @@ int set_options(kernel& os, int fd, const listen_options& o, bool tcp) noexcept 
   }
   if (const int r = set(os, fd, IPPROTO_TCP, TCP_NODELAY, o.nodelay ? 1 : 0); r < 0) return r;
   if (o.keepalive_idle > clock::duration::zero()) {
-    const auto s = std::chrono::ceil<std::chrono::seconds>(o.keepalive_idle).count();
     if (const int r = set(os, fd, SOL_SOCKET, SO_KEEPALIVE, 1); r < 0) return r;
-    if (const int r = set(os, fd, IPPROTO_TCP, TCP_KEEPIDLE,
-                          static_cast<int>(std::min<std::int64_t>(s, 32767)));
-        r < 0)
-      return r;
+    const int idle = keepalive_seconds(o.keepalive_idle);
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_KEEPIDLE, idle); r < 0) return r;
   }
   if (o.user_timeout > clock::duration::zero()) {
-    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(o.user_timeout).count();
-    if (const int r = set(os, fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-                          static_cast<int>(std::min<std::int64_t>(ms, INT32_MAX)));
-        r < 0)
-      return r;
+    const int limit = user_timeout_ms(o.user_timeout);
+    if (const int r = set(os, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, limit); r < 0) return r;
   }
   return 0;
 }
@@ -91,6 +85,14 @@ endpoint local_of(kernel& os, int fd) noexcept {
 
 }  // namespace
 
+result<void> unbound_socket::set_option(int level, int name,
+                                        std::span<const std::byte> value) noexcept {
+  const int r =
+      engine_.os().setsockopt(fd_, level, name, value.data(), static_cast<socklen_t>(value.size()));
+  if (r < 0) return failure(r);
+  return {};
+}
+
 std::expected<listener, error> listener::open(engine& on, const endpoint& at,
                                               const listen_options& options) {
   kernel& os = on.os();
@@ -103,6 +105,13 @@ std::expected<listener, error> listener::open(engine& on, const endpoint& at,
   l.fd_ = os.socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
   int r = l.fd_;
   if (r >= 0) r = set_options(os, l.fd_, options, l.tcp_);
+  if (r >= 0 && options.before_bind) {
+    unbound_socket socket(on, l.fd_, at);
+    if (const auto set = options.before_bind(socket); !set) {
+      return std::unexpected(error{set.error(), "cannot listen on " + at.to_string() +
+                                                    ": before_bind: " + set.error().message()});
+    }
+  }
   if (r >= 0 && at.socket_file()) {
     r = listen_at_path(os, l.fd_, at, options.backlog, l.path_);
   } else {
@@ -132,13 +141,14 @@ listener& listener::operator=(listener&& other) noexcept {
   tcp_ = other.tcp_;
   path_ = std::exchange(other.path_, {});
   gives_blocking_ = other.gives_blocking_;
+  lent_ = other.lent_;
   return *this;
 }
 
 void listener::close() noexcept {
   if (fd_ < 0) return;
   if (auto* op = std::exchange(accepting_, nullptr)) op->from_ = nullptr, engine_->cancel(*op);
-  remove_file(engine_->os(), path_);
+  if (!engine_->is_parents()) remove_file(engine_->os(), path_);
   engine_->close(std::exchange(fd_, -1));
 }
 
@@ -162,12 +172,12 @@ accept_operation::accept_operation(listener& from) noexcept
 }
 
 bool accept_operation::begin_on_listener(std::coroutine_handle<> h, const context& c) noexcept {
-  IOLITE_ASSERT(!from_->accepting_, "two tasks accept from one listener at a time");
-  IOLITE_ASSERT(c.on == from_->engine_ || c.on->traits().blocking,
+  IOLITE_ASSERT(!from_ || !from_->accepting_, "two tasks accept from one listener at a time");
+  IOLITE_ASSERT(!from_ || c.on == from_->engine_ || c.on->traits().blocking,
                 "a listener is used on the engine it belongs to");
-  fd = from_->fd_;
+  fd = from_ ? from_->fd_ : -1;
   engine_ = c.on;
-  from_->accepting_ = this;
+  if (from_) from_->accepting_ = this;
   return begin(h, c);
 }
 

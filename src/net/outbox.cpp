@@ -2,12 +2,12 @@
 // that is waited for: so whoever has a message can start the transfer without its coroutine.
 #include "iolite/outbox.hpp"
 
-#include "core/assert.hpp"
+#include "base/assert.hpp"
 #include "core/gather.hpp"
+#include "core/transfer_limits.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 #include "kernel/kernel.hpp"
-#include "net/stream_limits.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,20 +24,25 @@ detail::delivery::delivery(outbox& from, stream& to, clock::duration limit) noex
 
 void detail::delivery::become_wait() noexcept {
   kind = op_kind::event;
-  data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&from_));
+  payload = static_cast<event_source*>(&from_);
   deadline = never;
   on = on_;
 }
 
 // False: the time of the whole connection is over.
-bool detail::delivery::become_send(piece from, engine& e) noexcept {
+bool detail::delivery::become_send(op_payload from, std::size_t bytes, engine& e) noexcept {
   kind = op_kind::send;
-  data = const_cast<std::byte*>(from.data());
-  size = from.size();
+  payload = from;
+  size = bytes;
+  gathers = false;
   through = &to_;
   idles = false;
   deadline = limit_ > clock::duration::zero() ? deadline_after(e.now(), limit_) : never;
   return to_.bound(*this, e);
+}
+
+bool detail::delivery::become_send_of(piece from, engine& e) noexcept {
+  return become_send(const_cast<std::byte*>(from.data()), from.size(), e);
 }
 
 bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) noexcept {
@@ -48,21 +53,21 @@ bool detail::delivery::begin_batch(std::coroutine_handle<> h, const context& c) 
   blocking_ = on_->traits().blocking;
   fd = to_.fd_;
   to_.sending_ = this;
-  piece bytes;
+  bool in_time = true;
   if (!alone_.empty()) {
-    bytes = alone_.bytes().subspan(alone_sent_);
-    gathers = false;
-  } else if (const std::size_t n = from_.take_batch(); from_.batch_ > 0) {
-    gathers = from_.batch_ > 1;
-    bytes = gathers ? piece(reinterpret_cast<std::byte*>(static_cast<piece_source*>(&from_)), n)
-                    : from_.first_->what.bytes();
+    in_time = become_send_of(alone_.bytes().subspan(alone_sent_), *c.on);
+  } else if (const std::size_t n = from_.take_batch(); from_.batch_ == 1) {
+    in_time = become_send_of(from_.first_->what.bytes(), *c.on);
+  } else if (from_.batch_ > 1) {
+    in_time = become_send(static_cast<piece_source*>(&from_), n, *c.on);
+    gathers = true;
   } else {
     become_wait();
     if (!begin(h, c)) return false;
-    if (waits()) from_.rest(*this, 0);
+    if (waits()) from_.rest(*this, nullptr);
     return true;
   }
-  return become_send(bytes, *c.on) ? begin(h, c) : begin_over(h, c, -ETIMEDOUT);
+  return in_time ? begin(h, c) : begin_over(h, c, -ETIMEDOUT);
 }
 
 int detail::delivery::await_resume() noexcept {
@@ -72,7 +77,7 @@ int detail::delivery::await_resume() noexcept {
     to_.take_leave(*this);
   }
   const int r = end();
-  if (sent) from_.batch_is_out(!std::exchange(alone_, {}).empty());
+  if (sent) from_.batch_is_out(std::exchange(alone_, {}));
   return r;
 }
 
@@ -81,9 +86,8 @@ int detail::delivery::await_resume() noexcept {
 void detail::delivery::start_sending(const message& m) noexcept {
   engine& e = *on_;
   const auto coroutine = std::exchange(waiter, {});
-  gathers = false;
   state = op_state::done;  // as a wait
-  const bool in_time = become_send(m.bytes(), e);
+  const bool in_time = become_send_of(m.bytes(), e);
   const bool waits = in_time && e.start(*this) == engine::started::pending;
   waiter = coroutine;
   if (waits) {
@@ -96,7 +100,7 @@ void detail::delivery::start_sending(const message& m) noexcept {
   cancel_requested = false;  // if it was, `r` says so
   state = op_state::pending;  // the same wait as before
   if (r < 0) e.post(*this, r);  // what is counted ends with the delivery
-  else from_.rest(*this, 1);
+  else from_.rest(*this, &m);
 }
 
 // Any thread. The delivery waits meanwhile; what the socket does not take at once is left to it.
@@ -108,7 +112,7 @@ void detail::delivery::send_on_this_thread(const message& m) noexcept {
       n = on_->os().send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
   } while (n == -EINTR);
-  if (n == static_cast<long>(bytes.size())) return from_.rest(*this, 1);
+  if (n == static_cast<long>(bytes.size())) return from_.rest(*this, &m);
   alone_ = m;
   alone_sent_ = static_cast<std::size_t>(std::max(n, 0L));
   from_.give_back(*this, n < 0 && n != -EAGAIN ? static_cast<int>(n) : 0);
@@ -116,42 +120,73 @@ void detail::delivery::send_on_this_thread(const message& m) noexcept {
 
 // --- the outbox ---
 
-outbox::outbox(std::uint32_t capacity) noexcept
-    : capacity_(capacity > 0 ? capacity : 1), senders_(lock_) {}
+outbox::outbox(std::uint32_t capacity, std::size_t bytes_max) noexcept
+    : capacity_(capacity > 0 ? capacity : 1), bytes_max_(bytes_max), senders_(lock_) {}
 
 outbox::~outbox() {
   IOLITE_ASSERT(!delivery_, "an outbox outlives its delivery: close it and wait for the end");
   while (first_) drop_first();
 }
 
-bool outbox::try_send(const message& m) {
+// With the lock held.
+bool outbox::fits(const message& m) const noexcept {
+  if (count_ == 0) return true;
+  return count_ < capacity_ && bytes_ <= bytes_max_ && m.size() <= bytes_max_ - bytes_;
+}
+
+void outbox::take(const message& m) noexcept {
+  ++count_;
+  bytes_ += m.size();
+}
+
+// Without memory the room is for the next who waits for it: the one woken for it ends here.
+outbox::place* outbox::new_place(const message& m) {
+  try {
+    return new place{.what = m};
+  } catch (...) {
+    senders_.wake_one();
+    throw;
+  }
+}
+
+offered outbox::try_send(const message& m) {
   std::unique_lock hold(lock_);
-  if (closed_ || count_ == capacity_) return false;
+  if (closed_) return offered::closed;
+  if (!fits(m)) return offered::full;
   detail::delivery* const d = idle_;
   if (d && (d->blocking_ || d->on_ == engine::current())) {
-    ++count_;
+    take(m);
     idle_ = nullptr;
     lent_ = d->blocking_;
     hold.unlock();  // a system call takes its time
     if (d->blocking_) d->send_on_this_thread(m);
     else d->start_sending(m);
-    return true;
+    return offered::taken;
   }
-  auto* const p = new place{.what = m};
+  place* const p = new_place(m);
   (last_ ? last_->next : first_) = p;
   last_ = p;
-  ++count_;
+  take(m);
   wake_delivery();
-  return true;
+  return offered::taken;
+}
+
+// A message that has left may make room for several: who has got some of it lets the next one look.
+void outbox::pass_on_room() noexcept {
+  const std::lock_guard hold(lock_);
+  if (bytes_ < bytes_max_ && count_ < capacity_) senders_.wake_one();
 }
 
 task<result<void>> outbox::send(message m) {
   for (;;) {
-    const bool sent = try_send(m);
-    if (sent) co_return result<void>();
-    if (closed()) co_return std::unexpected(make_error_code(errc::closed));
-    auto room = detail::condition_wait(senders_,
-                                       [this]() noexcept { return closed_ || count_ < capacity_; });
+    const offered answer = try_send(m);
+    if (answer == offered::closed) co_return std::unexpected(make_error_code(errc::closed));
+    if (answer == offered::taken) {
+      if (bytes_max_ != SIZE_MAX) pass_on_room();
+      co_return result<void>();
+    }
+    auto room =
+        detail::condition_wait(senders_, [this, &m]() noexcept { return closed_ || fits(m); });
     if (const auto r = co_await room; !r) co_return std::unexpected(r.error());
   }
 }
@@ -191,6 +226,11 @@ std::size_t outbox::size() const noexcept {
   return count_;
 }
 
+std::size_t outbox::bytes() const noexcept {
+  const std::lock_guard hold(lock_);
+  return bytes_;
+}
+
 bool outbox::over() const noexcept {
   const std::lock_guard hold(lock_);
   return closed_ && !first_;
@@ -201,6 +241,7 @@ void outbox::shut() noexcept {
   delivery_.reset();
   closed_ = true;
   count_ = 0;
+  bytes_ = 0;
   while (first_) drop_first();
   senders_.wake_all();
 }
@@ -216,11 +257,11 @@ void outbox::wake_delivery() noexcept {
   if (detail::delivery* const d = std::exchange(idle_, nullptr)) d->on_->post(*d, 0);
 }
 
-// So many more are out, and the delivery waits: until something comes, if that has not happened
-// meanwhile.
-void outbox::rest(detail::delivery& d, std::uint32_t out) noexcept {
+// `out`, if it is one, has left, and the delivery waits: until something comes, if that has not
+// happened meanwhile.
+void outbox::rest(detail::delivery& d, const message* out) noexcept {
   const std::lock_guard hold(lock_);
-  make_room(out);
+  if (out) make_room(1, out->size());
   idle_ = &d;
   lent_ = false;
   if (std::exchange(cancelled_, false)) std::exchange(idle_, nullptr)->on_->post(d, -ECANCELED);
@@ -234,8 +275,9 @@ void outbox::give_back(detail::delivery& d, int result) noexcept {
   d.on_->post(d, std::exchange(cancelled_, false) ? -ECANCELED : result);
 }
 
-void outbox::make_room(std::uint32_t messages) noexcept {
+void outbox::make_room(std::uint32_t messages, std::size_t bytes) noexcept {
   count_ -= messages;
+  bytes_ -= bytes;
   for (; messages > 0; --messages) senders_.wake_one();
 }
 
@@ -263,10 +305,13 @@ std::size_t outbox::pieces_after(std::size_t moved, std::span<piece> into) noexc
   return n;
 }
 
-void outbox::batch_is_out(bool alone) noexcept {
+void outbox::batch_is_out(const message& alone) noexcept {
   const std::lock_guard hold(lock_);
-  make_room(alone ? 1 : batch_);
-  for (; batch_ > 0; --batch_) drop_first();
+  if (!alone.empty()) make_room(1, alone.size());
+  for (; batch_ > 0; --batch_) {
+    make_room(1, first_->what.size());
+    drop_first();
+  }
 }
 
 void outbox::drop_first() noexcept {

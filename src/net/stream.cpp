@@ -1,13 +1,14 @@
 // See stream.hpp.
 #include "iolite/stream.hpp"
 
-#include "core/assert.hpp"
-#include "iolite/engine.hpp"
+#include "base/assert.hpp"
+#include "core/transfer_limits.hpp"
+#include "iolite/byte_stream.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/system_descriptor.hpp"
 #include "iolite/time.hpp"
 #include "kernel/kernel.hpp"
-#include "net/stream_limits.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,17 +21,19 @@
 
 namespace iolite {
 
+static_assert(byte_stream<stream>);
+
 // --- operations ---
 
 bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c,
                                      const stream_wish& w) noexcept {
   IOLITE_ASSERT(!is(waiting), "an operation is awaited once at a time");
-  stream& s = *at<stream>();
-  IOLITE_ASSERT(c.on == s.engine_ || !s.engine_ || c.on->traits().blocking,
+  stream* const s = at<stream>();  // null: it was closed under an earlier wait, and may be gone
+  IOLITE_ASSERT(!s || c.on == s->engine_ || !s->engine_ || c.on->traits().blocking,
                 "a stream is used on the engine it belongs to");
-  IOLITE_ASSERT(!s.seat(w.kind), w.kind == op_kind::recv
-                                     ? "two tasks receive from one stream at a time"
-                                     : "two tasks send on one stream at a time");
+  IOLITE_ASSERT(!s || !s->seat(w.kind), receives(w.kind)
+                                            ? "two tasks receive from one stream at a time"
+                                            : "two tasks send on one stream at a time");
   operation& op = c.in->own;
   op.cancel_requested = is(cancelled);  // an earlier one was for that time
   c.in->enter(op);
@@ -39,19 +42,20 @@ bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c
   op.all = is(all);
   op.picks_buffer = w.picks_buffer;
   op.gathers = w.gathers;
-  op.short_is_empty = s.is_tcp();
+  op.short_is_empty = s && s->is_tcp();
   op.idles = false;
-  op.fd = s.fd_;
-  op.data = w.data;
+  op.fd = s ? s->fd_ : -1;
+  op.payload = w.payload;
   op.size = w.size;
-  op.through = &s;
+  op.through = s;
   op.waiter = h;
   op.deadline = deadline;
-  s.seat(w.kind) = &op;
-  if (w.kind == op_kind::recv && s.at_end_for(op)) {
+  if (!s) return c.on->start(op) == engine::started::pending;
+  s->seat(w.kind) = &op;
+  if (receives(w.kind) && s->at_end_for(op)) {
     return c.on->end_early(op, 0) == engine::started::pending;
   }
-  if ((s.idle_ms_ > 0 || s.limits()) && !s.bound(op, *c.on)) {
+  if ((s->idle_ms_ > 0 || s->limits()) && !s->bound(op, *c.on)) {
     return c.on->end_early(op, -ETIMEDOUT) == engine::started::pending;
   }
   return c.on->start(op) == engine::started::pending;
@@ -60,7 +64,7 @@ bool detail::stream_operation::begin(std::coroutine_handle<> h, const context& c
 const child_task& detail::stream_operation::end() noexcept {
   child_task& t = *at<child_task>();
   operation& op = t.own;
-  stream* const s = op.through;
+  auto* const s = static_cast<stream*>(op.through);
   if (s) s->take_leave(op);
   t.leave();
   at_ = reinterpret_cast<std::uintptr_t>(s) | (at_ & all);
@@ -68,7 +72,7 @@ const child_task& detail::stream_operation::end() noexcept {
 }
 
 void detail::stream_operation::cancel() noexcept {
-  if (is(waiting)) at<child_task>()->of.on.cancel(at<child_task>()->own);
+  if (is(waiting)) at<child_task>()->of->on->cancel(at<child_task>()->own);
   else at_ |= cancelled;
 }
 
@@ -81,14 +85,17 @@ void stream::take_leave(operation& op) noexcept {
   if (seat(op.kind) != &op) return;
   seat(op.kind) = nullptr;
   heed_reset(op);
-  if (auto* const l = limits()) l->ended(op, *engine_);
+  auto* const l = limits();
+  if (l) l->ended(op, *engine_);
+  if (op.outcome != -ETIMEDOUT || !owner_) return;
+  if (op.idles || (l && engine_->now() >= l->ends)) owner_->home->timed_out();
 }
 
 void stream::heed_reset(operation& op) noexcept {
   if (op.outcome == -ECONNRESET) {
     if (op.kind == op_kind::send) more_.fetch_or(was_cut);
     else more_.fetch_and(~was_cut);
-  } else if (op.kind == op_kind::recv && op.outcome >= 0 &&
+  } else if (receives(op.kind) && op.outcome >= 0 &&
              (op.all ? op.moved < op.size : op.outcome == 0 && op.size > 0)) {
     if ((more_.load(relaxed) & was_cut) == 0) return;
     if ((more_.fetch_and(~was_cut) & was_cut) != 0) op.outcome = -ECONNRESET;
@@ -113,7 +120,7 @@ result<lease> recv_lease_operation::await_resume() noexcept {
   const child_task& t = end();
   if (t.own.outcome < 0) return failure(t.own.outcome);
   if (t.own.outcome == 0) return lease();
-  return lease(*t.of.on.buffers(), t.own.data, static_cast<std::size_t>(t.own.outcome));
+  return lease(*t.of->on->buffers(), t.own.payload.bytes, static_cast<std::size_t>(t.own.outcome));
 }
 
 result<std::size_t> send_operation::await_resume() noexcept {
@@ -154,7 +161,7 @@ std::size_t send_pieces_operation::pieces_after(std::size_t sent, std::span<piec
 bool stream::at_end_for(operation& receive) noexcept {
   if (!owner_ || fd_ < 0 || !owner_->home->ending()) return false;
   if ((more_.load(relaxed) & at_end) != 0) return true;
-  detail::stream_limits* l = limits();
+  detail::transfer_limits* l = limits();
   if (!l || l->receivable == l->unlimited) {
     const std::size_t ahead = engine_->arrived_ahead(fd_);  // first: no more leaves the kernel then
     int arrived = 0;
@@ -177,7 +184,7 @@ class connect_operation : public awaitable_operation {
   connect_operation(int socket, endpoint& to) noexcept {
     kind = op_kind::connect;
     fd = socket;
-    data = static_cast<std::byte*>(const_cast<void*>(to.native()));
+    payload = static_cast<const sockaddr*>(to.native());
     size = to.native_bytes();
   }
   result<void> await_resume() noexcept {
@@ -263,7 +270,7 @@ task<void> stream::finish(clock::duration limit) {
 }
 
 stream::stream(engine& on, int fd, bool tcp) noexcept
-    : engine_(on.of_streams_), more_(tcp ? over_tcp : 0), fd_(fd) {
+    : transfer_bounds(tcp ? over_tcp : 0), fd_(fd), engine_(on.of_streams_) {
   if (fd_ >= 0) engine_->streams_.fetch_add(1, relaxed);
 }
 
@@ -330,68 +337,6 @@ void stream::take(stream& other) noexcept {
 void stream::set_owner(detail::stream_owner* owner) noexcept {
   owner_ = owner;
   if (owner_) owner_->of = this;
-}
-
-// --- addresses and options ---
-
-endpoint stream::local() const noexcept {
-  sockaddr_storage a{};
-  socklen_t n = sizeof a;
-  if (fd_ < 0) return {};
-  const system_descriptor socket(*this);
-  const int r = engine_->os().getsockname(socket.number(), reinterpret_cast<sockaddr*>(&a), &n);
-  return r < 0 ? endpoint() : endpoint::from_native(&a, n);
-}
-
-endpoint stream::peer() const noexcept {
-  sockaddr_storage a{};
-  socklen_t n = sizeof a;
-  if (fd_ < 0) return {};
-  const system_descriptor socket(*this);
-  const int r = engine_->os().getpeername(socket.number(), reinterpret_cast<sockaddr*>(&a), &n);
-  return r < 0 ? endpoint() : endpoint::from_native(&a, n);
-}
-
-result<void> stream::set_option(int level, int name, int value) noexcept {
-  if (fd_ < 0) return failure(-EBADF);
-  const system_descriptor socket(*this);
-  if (socket.number() < 0) return failure(socket.number());
-  const int r = engine_->os().setsockopt(socket.number(), level, name, &value, sizeof value);
-  if (r < 0) return failure(r);
-  return {};
-}
-
-result<void> stream::set_nodelay(bool on) noexcept {
-  return set_option(IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
-}
-
-namespace {
-
-int at_least_one_second(clock::duration d) noexcept {
-  return static_cast<int>(
-      std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(d).count(), 1, 32767));
-}
-
-}  // namespace
-
-result<void> stream::set_keepalive(clock::duration idle, clock::duration interval) noexcept {
-  if (auto r = set_option(SOL_SOCKET, SO_KEEPALIVE, 1); !r) return r;
-  if (auto r = set_option(IPPROTO_TCP, TCP_KEEPIDLE, at_least_one_second(idle)); !r) return r;
-  return set_option(IPPROTO_TCP, TCP_KEEPINTVL, at_least_one_second(interval));
-}
-
-result<void> stream::set_user_timeout(clock::duration limit) noexcept {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
-  return set_option(IPPROTO_TCP, TCP_USER_TIMEOUT,
-                    static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT32_MAX)));
-}
-
-result<void> stream::set_buffers(std::size_t send_bytes, std::size_t recv_bytes) noexcept {
-  const auto clamped = [](std::size_t n) {
-    return static_cast<int>(std::min<std::size_t>(n, INT32_MAX / 2));
-  };
-  if (auto r = set_option(SOL_SOCKET, SO_SNDBUF, clamped(send_bytes)); !r) return r;
-  return set_option(SOL_SOCKET, SO_RCVBUF, clamped(recv_bytes));
 }
 
 }  // namespace iolite

@@ -1,6 +1,8 @@
-// What pollers share: rounding of time-outs, the vocabulary of poll(2), the list of who is watched.
+// What pollers share: rounding of time-outs, the vocabulary of poll(2), the list of watched
+// descriptors.
 #include "pollers/poller.hpp"
 
+#include "kernel/poll_bits.hpp"
 #include "pollers/watch_list.hpp"
 
 #include <algorithm>
@@ -36,19 +38,15 @@ timeval to_timeval(clock::duration timeout) noexcept {
 }
 
 short to_poll(interest wanted) noexcept {
-  int bits = 0;
-  if (has(wanted, interest::read)) bits |= POLLIN | POLLRDHUP;
-  if (has(wanted, interest::write)) bits |= POLLOUT;
-  return static_cast<short>(bits);
+  const int half_close = has(wanted, interest::read) ? POLLRDHUP : 0;
+  return static_cast<short>(poll_bits(wanted) | half_close);
 }
 
 poll_event from_poll(watch_token t, unsigned bits) noexcept {
-  poll_event e{t, interest::none, (bits & (POLLERR | POLLHUP | POLLRDHUP | POLLPRI)) != 0};
-  // Neither a receive nor a send would block on a hang-up or an error: both say so at once. The
-  // peer's half-close ends receiving only.
-  if (bits & (POLLIN | POLLRDHUP | POLLERR | POLLHUP)) e.ready = e.ready | interest::read;
-  if (bits & (POLLOUT | POLLERR | POLLHUP)) e.ready = e.ready | interest::write;
-  return e;
+  // The peer's half-close ends receiving only.
+  const interest half_close = (bits & POLLRDHUP) != 0 ? interest::read : interest::none;
+  return {t, from_poll_bits(static_cast<int>(bits)) | half_close,
+          (bits & (POLLERR | POLLHUP | POLLRDHUP | POLLPRI)) != 0};
 }
 
 int check_open(kernel& os, int fd) noexcept {

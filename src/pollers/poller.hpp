@@ -64,7 +64,7 @@ class poller {
   // A candidate turned out to be ready: for facilities that guess.
   virtual void progress() noexcept {}
 
-  // Empties the list without naming who is in it, where a list in the kernel can outlive the
+  // Empties the list without naming its members, where a list in the kernel can outlive the
   // descriptors; native_handle() stays the same. -ENOTSUP where it cannot.
   virtual int clear() noexcept { return -ENOTSUP; }
 

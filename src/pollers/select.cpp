@@ -1,9 +1,9 @@
 // select(2): three sets of 1,024 bits. It knows neither hang-ups nor errors, and no larger numbers.
 //
 // The idea: the sets are an answer, but where one who is watched for writing is readable only: that
-// may be a hang-up, which poll(2) tells. So who is watched for writing alone stands in the read set
-// too. While it is merely readable it would end every wait: it is left out (muted), and looked at
-// with poll(2) in each wait and every 20 ms while it lasts.
+// may be a hang-up, which poll(2) tells. So one that is watched for writing alone is in the read
+// set too. While it is merely readable it would end every wait: it is left out (muted), and looked
+// at with poll(2) in each wait and every 20 ms while it lasts.
 #include "pollers/poller.hpp"
 
 #include "pollers/watch_list.hpp"

@@ -1,5 +1,5 @@
-// Who is watched, as the array poll(2) takes: dense, with O(1) add, change, remove and find.
-// Shared by the pollers that keep the list themselves because their facility does not.
+// The watched descriptors, as the array that poll(2) takes: dense, with O(1) add, change, remove
+// and find. Shared by the pollers that keep the list themselves because their facility does not.
 #pragma once
 #include "pollers/poller.hpp"
 
