@@ -5,9 +5,11 @@
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace iolite {
 
@@ -21,7 +23,8 @@ bool server::connections_block() const {
 // On a loop of its own, for connections that run elsewhere. The listeners are closed then.
 task<void> server::accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                         bool blocking_sockets) {
-  task<void> turn_away_rest = turn_away_queued(listeners);  // its memory
+  spare_descriptor spare(os_);
+  task<void> turn_away_rest = turn_away_queued(listeners, spare);  // its memory
   detail::bare_scope acceptors;
   std::exception_ptr failed;
   try {
@@ -33,13 +36,51 @@ task<void> server::accept_until_stopped(std::vector<listener>& listeners, const 
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();
   }
-  stopping_ = true;
-  remove_socket_files();
+  begin_drain();
+  drained_by_ = deadline_after(os_.now(), options_.drain_timeout);
   acceptors.cancel();
   if (acceptors.to_be_joined()) co_await acceptors.join();
   co_await turn_away_rest;
   listeners.clear();
+  if (options_.on_drain) {
+    auto said = goodbye_is_said_.wait();
+    static_cast<void>(co_await (said | until(drained_by_)));
+  }
   if (failed) std::rethrow_exception(failed);
+}
+
+// An accepted connection that no child process has yet. Another child that is forked meanwhile
+// inherits it, and would keep it open beyond its end. On the thread that forks.
+class server::undecided {
+ public:
+  undecided(server& s, int number) noexcept : list_(s.undecided_), number_(number) {
+    if (s.model_.placement != placement::process) return;
+    next_ = std::exchange(list_, this);
+    listed_ = true;
+  }
+  undecided(const undecided&) = delete;
+  undecided& operator=(const undecided&) = delete;
+  ~undecided() {
+    if (!listed_) return;
+    undecided** at = &list_;
+    while (*at != this) at = &(*at)->next_;
+    *at = next_;
+  }
+  static void add_numbers(const undecided* first, std::vector<int>& to) {
+    for (const undecided* u = first; u; u = u->next_) to.push_back(u->number_);
+  }
+
+ private:
+  undecided*& list_;
+  const int number_;
+  undecided* next_ = nullptr;
+  bool listed_ = false;
+};
+
+std::vector<int> server::undecided_numbers() const {
+  std::vector<int> out;
+  undecided::add_numbers(undecided_, out);
+  return out;
 }
 
 // A connection is served once it has a place. Several listeners, also of several threads, accept at
@@ -61,7 +102,9 @@ task<void> server::accept_all(listener& from, const sink& take) {
     }
     auto next = co_await (from.accept() | within(look_up));
     std::error_code trouble;
+    if (next && !is_admitted(*next)) continue;
     if (next) {
+      const undecided known(*this, next->native_handle());
       place at = connections_.admit();
       if (!at) {
         task<place> waiting = wait_for_place();
@@ -86,13 +129,30 @@ task<void> server::accept_all(listener& from, const sink& take) {
   }
 }
 
+// What serve_options::on_accept says to `s`.
+bool server::is_admitted(stream& s) noexcept {
+  if (!options_.on_accept) return true;
+  try {
+    if (options_.on_accept(s)) return true;
+  } catch (...) {
+    note_thrown(log_cause::hook, "on_accept failed, the connection is refused");
+  }
+  ++counts_.connections_refused;
+  return false;
+}
+
 // Once accepting has stopped: whoever waits in a queue yet is not served. To close the listener
 // would reset these connections, and nobody could tell that from a fault. More than the queue holds
-// have come since.
-task<void> server::turn_away_queued(std::vector<listener>& listeners) {
+// have come since. The kernel lets one more in than listen(2) was told, and takes a negative number
+// for a very large one: sk_acceptq_is_full().
+task<void> server::turn_away_queued(std::vector<listener>& listeners, spare_descriptor& spare) {
+  constexpr unsigned longest = 65'535;
+  const unsigned queued_max =
+      std::min(static_cast<unsigned>(options_.sockets.backlog), longest) + 1;
   for (listener& l : listeners) {
-    for (int left = options_.sockets.backlog; left > 0; --left) {
+    for (unsigned left = l.lent_ ? 0 : queued_max; left > 0; --left) {
       auto next = co_await (l.accept() | within(clock::duration::zero()));
+      if (!next && spare.give_back()) continue;  // a ring may say only that nobody came in time
       if (!next) break;
       turn_away(std::move(*next));
     }

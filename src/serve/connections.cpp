@@ -194,9 +194,17 @@ void connection_table::publish(std::atomic<unsigned>& out) noexcept {
   tell_live();
 }
 
+void connection_table::count_in(std::atomic<unsigned>& out) noexcept {
+  const std::lock_guard hold(lock_);
+  now_ = &out;
+  tell_live();
+}
+
 // With the lock held.
 void connection_table::tell_live() noexcept {
-  if (published_) published_->store(live_, std::memory_order_relaxed);
+  for (std::atomic<unsigned>* const told : {published_, now_}) {
+    if (told) told->store(live_, std::memory_order_relaxed);
+  }
 }
 
 // With the lock held.
@@ -245,14 +253,14 @@ struct loop_connections::connection final : child_task, detail::stream_owner {
 };
 static_assert(sizeof(child_task) + sizeof(detail::stream_owner) <= 136);
 
-void loop_connections::start(const std::function<task<void>(stream)>& handle, stream s,
+void loop_connections::start(const handler& handle, serving& server, stream s,
                              connection_table::place at) {
   auto record = std::make_unique<connection>(*this, std::move(at));
   if (table_.draining()) on_.os().shutdown(system_descriptor(s).number(), SHUT_RD);
   s.set_owner(record.get());
   std::optional<task<void>> handled;
   try {
-    handled.emplace(handle(std::move(s)));
+    handled.emplace(handle(std::move(s), server));
   } catch (...) {
     s.close();
     over(*record.release());

@@ -2,6 +2,7 @@
 #pragma once
 #include "iolite/event.hpp"
 #include "iolite/scope.hpp"
+#include "iolite/serve.hpp"
 #include "iolite/stream.hpp"
 #include "kernel/kernel.hpp"
 #include "serve/lingering.hpp"
@@ -83,11 +84,12 @@ class connection_table final : private detail::stream_home {
   using entry_of_handler = std::unique_ptr<entry, handler_over>;
   [[nodiscard]] entry_of_handler add(int fd) { return entry_of_handler(new entry(*this, fd)); }
 
-  connection_table(kernel& os, unsigned most)
-      : os_(os), signals_(signal_meaning::of(os)), most_(most), lingering_(os), changed_(lock_),
-        emptied_(lock_), lingers_(lock_), settled_(lock_) {}
+  // `timeouts`: how many transfers their connection's limits have ended.
+  connection_table(kernel& os, unsigned most, std::atomic<std::uint64_t>& timeouts)
+      : os_(os), signals_(signal_meaning::of(os)), most_(most), timeouts_(timeouts), lingering_(os),
+        changed_(lock_), emptied_(lock_), lingers_(lock_), settled_(lock_) {}
 
-  // Each sees the end of its stream once what has arrived is read: who waits for a request ends.
+  // Each sees the end of its stream once what has arrived is read, so an idle handler ends.
   // Those of a loop are its own to drain and to cut.
   void drain() noexcept;
   [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
@@ -115,6 +117,9 @@ class connection_table final : private detail::stream_home {
   void went() noexcept;
   // From now on `out` says how many there are that no cut() has counted.
   void publish(std::atomic<unsigned>& out) noexcept;
+  // From now on `out` says how many there are.
+  void count_in(std::atomic<unsigned>& out) noexcept;
+  void timed_out() noexcept override { timeouts_.fetch_add(1, std::memory_order_relaxed); }
 
   [[nodiscard]] unsigned live() const noexcept;
   [[nodiscard]] bool full() const noexcept { return live() >= most_; }
@@ -145,6 +150,7 @@ class connection_table final : private detail::stream_home {
   kernel& os_;
   signal_meaning& signals_;
   const unsigned most_;
+  std::atomic<std::uint64_t>& timeouts_;
   mutable std::mutex lock_;
   entry* first_ = nullptr;
   unsigned live_ = 0;
@@ -152,6 +158,7 @@ class connection_table final : private detail::stream_home {
   std::atomic<bool> draining_ = false;  // written with the lock held
   bool cut_ = false;
   std::atomic<unsigned>* published_ = nullptr;
+  std::atomic<unsigned>* now_ = nullptr;
   lingering lingering_;
   detail::wait_list changed_;  // woken by each connection that ends
   detail::wait_list emptied_;  // woken when there is none left, and none lingers
@@ -162,7 +169,7 @@ class connection_table final : private detail::stream_home {
 // The connections that a loop runs. On its thread only, and outlived by none of them.
 class loop_connections final : private child_keeper {
  public:
-  // Who is told of what a handler has let out.
+  // Receives the exceptions that escape handlers.
   using failure = std::function<void(const std::exception_ptr&)>;
 
   // `live` says how many they are, to any thread.
@@ -174,7 +181,7 @@ class loop_connections final : private child_keeper {
 
   // Runs `handle`, which is given `s`, as one of them. Throws std::bad_alloc without memory to know
   // it by; whatever the handler throws is told.
-  void start(const std::function<task<void>(stream)>& handle, stream s, connection_table::place at);
+  void start(const handler& handle, serving& server, stream s, connection_table::place at);
 
   // As the table's.
   void drain() noexcept;
@@ -192,6 +199,7 @@ class loop_connections final : private child_keeper {
     void close(detail::stream_owner& s, engine& on, int fd, bool tcp) noexcept override;
     void released(detail::stream_owner& s) noexcept override;
     [[nodiscard]] bool ending() const noexcept override { return of.table_.ending(); }
+    void timed_out() noexcept override { of.table_.timed_out(); }
     loop_connections& of;
     const bool kept;
   };

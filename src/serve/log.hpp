@@ -12,9 +12,9 @@
 
 namespace iolite {
 
-enum class log_cause : std::uint8_t { no_descriptor, full, accept, failure, child, cut };
+enum class log_cause : std::uint8_t { no_descriptor, full, accept, failure, child, cut, hook };
 // When each cause was last told. In memory that all processes of a server share.
-using log_times = std::array<std::atomic<clock::rep>, 6>;
+using log_times = std::array<std::atomic<clock::rep>, 7>;
 
 // Each line is one line, whatever text of a peer is in it, and each cause is told at most once a
 // second: a full table must not fill a disk. Any thread.

@@ -2,6 +2,8 @@
 #include "iolite/serve.hpp"
 
 #include "iolite/one_line.hpp"
+#include "iolite/run.hpp"
+#include "serve/main.hpp"
 #include "serve/server.hpp"
 
 #include <cstdio>
@@ -31,22 +33,13 @@ int serve_main(handler h, serve_options options) {
   if (!options.on_listening) {
     options.on_listening = [](const model_choice& model, const std::vector<endpoint>& at) {
       for (const endpoint& e : at) {
-        const std::string line =
-            one_line("listening on " + e.to_string() + " (" + model.model + ")") + "\n";
-        std::fputs(line.c_str(), stdout);  // tidy: allow output, this is the program's main
+        print_line(stdout, one_line("listening on " + e.to_string() + " (" + model.model + ")"));
       }
-      std::fflush(stdout);
     };
   }
-  const auto say = [](std::string_view line) {
-    const std::string text = "iolite: " + one_line(line) + "\n";
-    std::fputs(text.c_str(), stderr);  // tidy: allow output, this is the program's main
-  };
-  if (!options.log) options.log = say;
+  if (!options.log) options.log = say_on_standard_error;
   const auto served = serve(std::move(h), options);
-  if (served) return 0;
-  say(served.error().message);
-  return 1;
+  return served ? 0 : detail::report(served.error());
 }
 
 }  // namespace iolite

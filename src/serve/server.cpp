@@ -1,16 +1,20 @@
 // See server.hpp: what all placements share.
 #include "serve/server.hpp"
 
-#include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "models/backends.hpp"
 #include "net/socket_path.hpp"
+#include "serve/passed_sockets.hpp"
+#include "serve/placements/loop_run.hpp"
 #include "serve/signals.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <list>
 #include <new>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 namespace iolite {
 namespace {
@@ -40,16 +44,19 @@ std::unexpected<error> refused(std::string message) {
       error{std::make_error_code(std::errc::invalid_argument), std::move(message)});
 }
 
+error cannot_share(const endpoint& at, int r) {
+  const std::error_code code(-r, std::system_category());
+  return {code, "cannot share " + at.to_string() + ": " + code.message()};
+}
+
 }  // namespace
 
-server::server(kernel& os, std::shared_ptr<const service> of)
-    : of_(std::move(of)), os_(os), connections_(os_, connections_allowed(*of_)) {}
+server::server(kernel& os, std::shared_ptr<service> of)
+    : of_(std::move(of)), os_(os),
+      connections_(os_, connections_allowed(*of_), of_->counts.transfers_timed_out) {}
 
-server::~server() = default;
-
-serve_report server::report() const noexcept {
-  return {counts_.connections,        counts_.handler_failures,      counts_.accept_pauses,
-          counts_.children_restarted, counts_.connections_cancelled, counts_.connections_left};
+server::~server() {
+  if (worker_ || has_one_connection_) stop_signals::ask_nobody(os_);  // a late one finds no latch
 }
 
 // --- addresses ---
@@ -63,9 +70,10 @@ server::outcome server::check() const {
                    (model_.engine == "blocking" ? "blocking/thread" : model_.engine + "/shared"));
   }
   if (options_.listen.empty()) return refused("there is no address to listen on");
-  if (options_.workers > 1024) return refused("at most 1024 workers make sense");
-  for (const endpoint& e : at_) {
-    if (!options_.allow_public && !e.is_local()) {
+  if (options_.workers > service::workers_max) return refused("at most 1024 workers make sense");
+  for (std::size_t i = 0; i < at_.size(); ++i) {
+    const endpoint& e = at_[i];
+    if (!options_.allow_public && !e.is_local() && !lent_[i]) {
       return refused(e.to_string() + " is reachable from other machines; allow it explicitly "
                                      "(--public, serve_options::allow_public) or use 127.0.0.1");
     }
@@ -75,43 +83,61 @@ server::outcome server::check() const {
 
 server::outcome server::parse_addresses() {
   for (const std::string& text : options_.listen) {
-    auto e = endpoint::parse(text);
-    if (!e) return std::unexpected(e.error());
-    at_.push_back(*e);
+    passed_socket given{-1, {}};
+    if (names_passed_socket(text)) {
+      auto found = find_passed_socket(os_, text);
+      if (!found) return std::unexpected(found.error());
+      given = *found;
+    } else {
+      auto e = endpoint::parse(text);
+      if (!e) return std::unexpected(e.error());
+      given.at = *e;
+    }
+    at_.push_back(given.at);
+    lent_.push_back(given.fd >= 0);
+    shared_queues_.push_back(given.fd);
   }
   return {};
 }
 
 // A set of listeners on all addresses. The first set learns the ports that were left to the system.
 // Files of unix sockets are the server's, since its listeners share them.
+//
+// With SO_REUSEPORT alone a second server on the same port would silently take half of the
+// connections. So the first set gets its ports without it, which only one server can, and shares
+// them from then on: the option counts when the next socket is bound and listens. To try a port
+// with a listener that is closed again would reset whoever connects to that one, and let a second
+// server try at the same time.
 std::expected<std::vector<listener>, error> server::open_listeners(engine& on, bool shared_port) {
   listen_options o = options_.sockets;
-  o.reuse_port = shared_port;
-  unix_listeners_.resize(at_.size(), -1);
+  const bool first = paths_.empty();
+  o.reuse_port = shared_port && !first;
   paths_.resize(at_.size());
   std::vector<listener> out;
   out.reserve(at_.size());
   for (std::size_t i = 0; i < at_.size(); ++i) {
     endpoint& e = at_[i];
-    if (unix_listeners_[i] >= 0) {  // there is no SO_REUSEPORT for a path: the queue is shared
-      const int fd = os_.dup(unix_listeners_[i]);
-      if (fd < 0) {
-        const std::error_code code(-fd, std::system_category());
-        return std::unexpected(
-            error{code, "cannot share " + e.to_string() + ": " + code.message()});
-      }
+    if (shared_queues_[i] >= 0) {  // there is no SO_REUSEPORT for a path: the queue is shared
+      const int fd = os_.dup(shared_queues_[i]);
+      if (fd < 0) return std::unexpected(cannot_share(e, fd));
       out.push_back(listener::adopt(on, fd));
+      out.back().lent_ = lent_[i];
+      const engine_traits t = on.traits();
+      if (first && lent_[i]) make_nonblocking(os_, fd, t.needs_nonblocking || t.blocking);
       continue;
     }
     auto l = listener::open(on, e, o);
     if (!l) return std::unexpected(l.error());
     if (e.is_tcp()) {
+      if (const int r = shared_port && first ? share_port(*l) : 0; r < 0) {
+        return std::unexpected(cannot_share(e, r));
+      }
       e = l->local();
       out.push_back(std::move(*l));
     } else {
       paths_[i] = std::exchange(l->path_, {});
       out.push_back(listener::adopt(on, l->release()));
-      unix_listeners_[i] = out.back().native_handle();
+      shared_queues_[i] = out.back().native_handle();
     }
   }
   return out;
@@ -124,15 +150,9 @@ void server::remove_socket_files() noexcept {
   for (detail::socket_path& p : paths_) remove_file(os_, p);
 }
 
-// With SO_REUSEPORT a second server on the same port would silently take half of the connections.
-server::outcome server::claim_addresses(engine& on) {
-  for (const endpoint& e : at_) {
-    if (!e.is_tcp() || e.port() == 0) continue;
-    listen_options o = options_.sockets;
-    o.reuse_port = false;
-    if (auto l = listener::open(on, e, o); !l) return std::unexpected(l.error());
-  }
-  return {};
+int server::share_port(const listener& l) noexcept {
+  constexpr int on = 1;
+  return os_.setsockopt(l.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
 void server::announce() {
@@ -143,11 +163,12 @@ void server::announce() {
 server::outcome server::serve_on_one_loop(std::string_view engine, const loop_body& body) {
   auto on = make_engine_on(os_, engine, options_.engine);
   if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
+  auto run = std::make_unique<loop_run>(shared_from_this(), std::move(*on));
+  auto listeners = open_listeners(*run->on, false);
   if (!listeners) return std::unexpected(listeners.error());
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
-  (*on)->run(body(std::move(*listeners)));
+  loop_run::to_end(std::move(run), with_beside(body(std::move(*listeners))));
   return {};
 }
 
@@ -171,7 +192,7 @@ task<void> server::connection(stream s, connection_table::entry& entry) {
   entry.owns(s);
   limit(s);
   try {
-    task<void> handled = handler_(std::move(s));  // named: a temporary would be kept, too
+    task<void> handled = handler_(std::move(s), *this);  // named: a temporary would be kept, too
     co_await handled;
   } catch (...) {
     note_failure(std::current_exception());
@@ -188,8 +209,12 @@ task<void> server::take_alone(stream s, place at) {
 
 void server::note_failure(const std::exception_ptr& thrown) noexcept {
   ++counts_.handler_failures;
-  log_once(log_cause::failure, [&] {
-    std::string why = "a handler failed, its connection is closed";
+  note_thrown(log_cause::failure, "a handler failed, its connection is closed", thrown);
+}
+
+void server::note_thrown(log_cause c, const char* what, const std::exception_ptr& thrown) noexcept {
+  log_once(c, [&] {
+    std::string why = what;
     try {
       std::rethrow_exception(thrown);
     } catch (const std::exception& e) {
@@ -202,7 +227,7 @@ void server::note_failure(const std::exception_ptr& thrown) noexcept {
 
 void server::start_on_loop(loop_connections& connections, stream s, place at) {
   limit(s);
-  connections.start(handler_, std::move(s), std::move(at));
+  connections.start(handler_, *this, std::move(s), std::move(at));
 }
 
 task<void> server::take_on_loop(loop_connections& connections, stream s, place at) {
@@ -216,7 +241,10 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
                         std::size_t mine) {
   const context c = co_await here{};
   const bool one_at_a_time = c.on->traits().blocking;
-  task<void> turn_away_rest = turn_away_queued(listeners);  // its memory
+  std::list<substitute> substitutes;
+  spare_descriptor spare(os_, !worker_);
+  task<void> turn_away_rest =  // its memory; a supervisor has the queues of its workers
+      worker_ ? turn_away_ahead(listeners, substitutes) : turn_away_queued(listeners, spare);
   detail::bare_scope acceptors;
   pool_shares::seat alone;
   pool_shares::seat& seat = pool ? (*pool)[mine] : alone;
@@ -236,13 +264,12 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
   try {
     for (listener& l : listeners) acceptors.spawn(accept_all(l, take));
     if (pool) acceptors.spawn(take_newcomers(seat, connections));
-    if (worker_ && !worker_->one_queue) acceptors.spawn(stand_in(*worker_, take));
+    if (worker_ && !worker_->one_queue) acceptors.spawn(stand_in(*worker_, take, substitutes));
     co_await stopped;
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();
   }
-  stopping_ = true;
-  remove_socket_files();
+  begin_drain();
   detail::bare_scope timer;
   try {
     timer.spawn(cut_after_timeout(acceptors, connections));
@@ -251,11 +278,17 @@ task<void> server::loop(std::vector<listener> listeners, task<void> stopped, poo
     cut(acceptors, connections);
   }
   if (!one_at_a_time) acceptors.cancel();
+  if (options_.on_drain) {
+    auto said = goodbye_is_said_.wait();
+    static_cast<void>(co_await (said | within(options_.drain_timeout)));
+  }
   connections_.drain();
   connections.drain();
   if (acceptors.to_be_joined()) co_await acceptors.join();
-  if (!worker_) co_await turn_away_rest;  // else the supervisor does
+  co_await turn_away_rest;
+  substitutes.clear();
   listeners.clear();
+  seat.coming.close();  // who would hand one on to this loop keeps it
   while (const auto late = seat.coming.try_receive()) take_newcomer(*late, seat, connections);
   if (connections.handlers().to_be_joined()) co_await connections.handlers().join();
   connections.close_kept();
@@ -297,6 +330,11 @@ void server::note_left_behind(std::uint64_t connections) noexcept {
 
 // Nothing that a stop has cost goes unsaid.
 void server::tell_losses() noexcept {
+  if (const unsigned hang = beside_running_; hang > 0) {
+    log_once(log_cause::hook, [=] {
+      return std::to_string(hang) + " tasks beside the server hang and are left behind";
+    });
+  }
   const std::uint64_t cut = counts_.connections_cancelled, left = counts_.connections_left;
   if (cut + left == 0) return;
   log_once(log_cause::cut, [=] {
@@ -316,6 +354,8 @@ std::expected<serve_report, error> server::run() {
     ~without_socket_files() { of.remove_socket_files(); }
   };
   const without_socket_files at_the_end{*this};
+  const metered while_it_runs(*of_);
+  if (model_.placement != placement::prefork) connections_.count_in(of_->now());
   outcome r;
   switch (model_.placement) {
   case placement::shared: r = serve_shared(); break;
@@ -327,6 +367,7 @@ std::expected<serve_report, error> server::run() {
   if (!r) return std::unexpected(r.error());
   tell_losses();
   log_.close();
+  if (counts_.connections_left == 0 && beside_running_ == 0) of_->forget_program();
   return report();
 }
 

@@ -4,15 +4,18 @@
 // everything else to itself, also where a fork does not copy memory (a simulated one).
 #pragma once
 #include "iolite/channel.hpp"
+#include "iolite/mutex.hpp"
 #include "iolite/serve.hpp"
 #include "kernel/kernel.hpp"
 #include "serve/connections.hpp"
-#include "serve/pool_shares.hpp"
+#include "serve/placements/pool_shares.hpp"
+#include "serve/placements/worker.hpp"
 #include "serve/service.hpp"
+#include "serve/spare_descriptor.hpp"
 #include "serve/stop.hpp"
-#include "serve/worker.hpp"
 
 #include <atomic>
+#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,13 +23,11 @@
 namespace iolite {
 
 // Kept alive by its threads, too: one that does not end in time outlives serve().
-class server : public std::enable_shared_from_this<server> {
+class server final : public std::enable_shared_from_this<server>, public serving {
  public:
-  server(kernel& os, std::shared_ptr<const service> of);
+  server(kernel& os, std::shared_ptr<service> of);
   server(kernel& os, handler h, const serve_options& options, model_choice model)
-      : server(os, std::make_shared<const service>(os, std::move(h), options, std::move(model))) {}
-  server(const server&) = delete;
-  server& operator=(const server&) = delete;
+      : server(os, std::make_shared<service>(os, std::move(h), options, std::move(model))) {}
   ~server();
 
   [[nodiscard]] std::expected<serve_report, error> run();
@@ -39,7 +40,7 @@ class server : public std::enable_shared_from_this<server> {
   // Without a descriptor or memory the queue keeps the connections. A connection that ends frees
   // what is missing, and somebody else may: look again soon. 50 times a second costs nothing.
   static constexpr clock::duration pause_length = std::chrono::milliseconds(20);
-  // After drain_timeout, for who was cancelled to end. Who has not ended then is left behind.
+  // How long cancelled handlers have to end after drain_timeout. The others are abandoned.
   static constexpr clock::duration grace = std::chrono::seconds(1);
 
   // --- server.cpp: addresses, one connection, draining ---
@@ -47,7 +48,7 @@ class server : public std::enable_shared_from_this<server> {
   outcome parse_addresses();
   [[nodiscard]] std::expected<std::vector<listener>, error> open_listeners(engine& on,
                                                                            bool shared_port);
-  outcome claim_addresses(engine& on);
+  [[nodiscard]] int share_port(const listener& l) noexcept;
   void remove_socket_files() noexcept;
   void announce();
   outcome serve_on_one_loop(std::string_view engine, const loop_body& body);
@@ -58,6 +59,8 @@ class server : public std::enable_shared_from_this<server> {
   task<void> connection(stream s, connection_table::entry& entry);
   void limit(stream& s) const;  // throws std::bad_alloc
   void note_failure(const std::exception_ptr& thrown) noexcept;
+  void note_thrown(log_cause c, const char* what,
+                   const std::exception_ptr& thrown = std::current_exception()) noexcept;
   void start_on_loop(loop_connections& connections, stream s, place at);
   task<void> take_on_loop(loop_connections& connections, stream s, place at);
   task<void> take_alone(stream s, place at);
@@ -73,15 +76,48 @@ class server : public std::enable_shared_from_this<server> {
   void log_once(log_cause c, Make line) noexcept {
     log_.tell(c, os_.now(), std::move(line));
   }
-  serve_report report() const noexcept;
+
+  // --- serving.cpp ---
+  [[nodiscard]] bool draining() const noexcept override;
+  [[nodiscard]] task<result<void>> drain_begins() override;
+  [[nodiscard]] serve_report report() const noexcept override;
+  task<result<void>> signal_comes();
+  // serve_options::meter reads its service for as long as it lives.
+  class metered {
+   public:
+    explicit metered(const service& of) noexcept;
+    metered(const metered&) = delete;
+    metered& operator=(const metered&) = delete;
+    ~metered();
+
+   private:
+    serve_meter* const meter_;
+  };
+  void begin_drain() noexcept;
+  // Whether a loop is the first one of its process, and of the server.
+  struct loop_rank {
+    bool of_process = true;
+    bool of_server = true;
+  };
+  // `body`, which accepts, with those tasks of the program beside it that belong there.
+  [[nodiscard]] task<void> with_beside(task<void> body, loop_rank which = {true, true});
+  task<void> run_with_beside(task<void> body, loop_rank which);
+  void start_beside(scope& tasks, loop_rank which);
+  task<void> run_beside(const server_task& what);
+  task<void> say_goodbye();
+  task<void> end_beside(scope& tasks);
+  task<void> leave_after_grace();
 
   // --- accepting.cpp ---
   [[nodiscard]] bool connections_block() const;
   task<void> accept_until_stopped(std::vector<listener>& listeners, const sink& take,
                                   bool blocking_sockets);
   task<void> accept_all(listener& from, const sink& take);
+  [[nodiscard]] bool is_admitted(stream& s) noexcept;
   task<place> wait_for_place();
-  task<void> turn_away_queued(std::vector<listener>& listeners);
+  class undecided;
+  [[nodiscard]] std::vector<int> undecided_numbers() const;  // process
+  task<void> turn_away_queued(std::vector<listener>& listeners, spare_descriptor& spare);
   void turn_away(stream s) noexcept;
   void note_pause(const std::error_code& why) noexcept;
   void note_full_house() noexcept;
@@ -91,7 +127,6 @@ class server : public std::enable_shared_from_this<server> {
   [[nodiscard]] auto next_end() noexcept { return connections_.one_ended(connections_.ended()); }
 
   // --- threads.cpp: shared, thread ---
-  struct loop_run;
   outcome serve_shared();
   outcome serve_thread();
   task<void> accept_for_threads(std::vector<listener> listeners);
@@ -126,24 +161,34 @@ class server : public std::enable_shared_from_this<server> {
   class worker_processes;
   outcome serve_prefork();
   [[nodiscard]] int serve_as(worker_part part);
-  task<void> stand_in(worker_part& part, const sink& take);
+  task<void> stand_in(worker_part& part, const sink& take, std::list<substitute>& substitutes);
+  task<void> turn_away_ahead(std::vector<listener>& own, std::list<substitute>& substitutes);
 
   // Set once. All but `at_` and `worker_` are read-only and the same in all processes.
-  const std::shared_ptr<const service> of_;
+  const std::shared_ptr<service> of_;
   const handler& handler_ = of_->handle;
   const serve_options& options_ = of_->options;
   const model_choice& model_ = of_->model;
   kernel& os_;
   serve_counts& counts_ = of_->counts;
   std::vector<endpoint> at_;
-  std::vector<int> unix_listeners_;  // by address, the first of those that share it; -1: none
+  // By address: the socket whose queue all listeners share, a unix path's or a lent one; -1: none.
+  std::vector<int> shared_queues_;
+  std::vector<bool> lent_;  // by address: passed to serve(), whose caller keeps it
   std::vector<detail::socket_path> paths_;  // of those that have one; else empty
   std::optional<worker_part> worker_;  // prefork, in a worker
+  undecided* undecided_ = nullptr;  // process, in the supervisor
+  bool has_one_connection_ = false;  // process, in a child
+  clock::time_point drained_by_ = never;  // where one loop accepts for all
 
   // Any thread.
   connection_table connections_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> paths_removed_ = false;
+  std::atomic<unsigned> beside_running_ = 0;  // tasks beside the connections
+  event drain_begins_;
+  event goodbye_is_said_;
+  mutex waits_for_signal_;  // where nothing but a latch tells of the drain
   event stop_workers_;
   event all_are_up_;
   stop_latch own_latch_;

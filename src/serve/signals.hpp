@@ -4,27 +4,26 @@
 // once more from its supervisor, which passes every stop on: to a child the two are one wish. Its
 // supervisor counts, and its end is the end of its children: see child_processes.
 #pragma once
+#include "core/signals/caught_signals.hpp"
 #include "kernel/kernel.hpp"
 #include "serve/stop.hpp"
 
 #include <atomic>
-#include <cstdint>
 
 namespace iolite {
 
 // What the two signals mean to one process.
-struct signal_meaning {
+struct signal_meaning final : signal_receiver {
   std::atomic<kernel*> os = nullptr;
   std::atomic<stop_latch*> latch = nullptr;  // a stop is asked here
-  std::atomic<int> connection = -1;  // or, >= 0: of this socket nothing more is received
+  std::atomic<int> connection = -1;  // >= 0: of this socket nothing more is received
   std::atomic<int> seen = 0;
   std::atomic<bool> in_child = false;
-  std::uint32_t handlers = 0;  // that run now, on any thread: the word of a futex
 
+  constexpr signal_meaning() noexcept : signal_receiver(bit_of(SIGINT) | bit_of(SIGTERM)) {}
   // Of the process that `k` belongs to. Throws std::bad_alloc in a simulated one.
   static signal_meaning& of(kernel& k);
-  void take(int number) noexcept;  // what the handler does
-  void await_handlers() noexcept;
+  void caught(int number) noexcept override;
 
   // Whether the stop of stop_signals::end_connection() has come.
   [[nodiscard]] bool connection_ends() const noexcept;
@@ -32,10 +31,11 @@ struct signal_meaning {
   void connection_closes(int fd) noexcept;
 };
 
-// Installs the handlers for as long as it lives. One at a time in a process.
+// Catches the two for as long as it lives. One of those that do at a time in a process.
 class stop_signals {
  public:
-  // `on` false: no handlers, but children forked meanwhile have them.
+  // `on` false: it does nothing, since another server of this process may have the signals.
+  // Children that are forked meanwhile catch them all the same.
   stop_signals(kernel& os, stop_latch& latch, bool on);
   stop_signals(const stop_signals&) = delete;
   stop_signals& operator=(const stop_signals&) = delete;
@@ -58,20 +58,20 @@ class stop_signals {
 
   // In a child, which is ours whatever serve_options::signals says, with both signals held back;
   // they come through from then on, also where the program blocks them.
-  // A stop means the end of this one connection, as soon as its peer has been answered.
-  static void end_connection(kernel& os, int fd);
+  // A stop is asked of `latch`, and means the end of this one connection, as soon as its peer has
+  // been answered.
+  static void end_connection(kernel& os, stop_latch& latch, int fd);
   // A stop is asked of `latch`.
   static void ask(kernel& os, stop_latch& latch);
+  // The latch of either may go then. The handlers stay: a late signal must not end the child.
+  static void ask_nobody(kernel& os) noexcept;
 
  private:
-  static void install(kernel& os) noexcept;
   static void start_in_child(kernel& os, stop_latch* latch, int fd);
 
   kernel& os_;
   signal_meaning& meaning_;
   const bool on_;
-  struct sigaction old_int_{};
-  struct sigaction old_term_{};
 };
 
 }  // namespace iolite

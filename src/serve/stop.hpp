@@ -1,6 +1,6 @@
 // The wish to stop, latched: asked for from any thread or a signal handler, awaited by one task.
 #pragma once
-#include "iolite/engine.hpp"
+#include "iolite/core/engine.hpp"
 #include "iolite/serve.hpp"
 #include "iolite/task.hpp"
 #include "kernel/kernel.hpp"
@@ -32,7 +32,7 @@ class stop_latch final : public event_source {
    public:
     explicit wait_operation(stop_latch& l) noexcept : latch_(l) {
       kind = op_kind::event;
-      data = reinterpret_cast<std::byte*>(static_cast<event_source*>(&l));
+      payload = static_cast<event_source*>(&l);
     }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
@@ -81,7 +81,7 @@ class stop_latch final : public event_source {
 
   std::atomic<bool> asked_ = false;
   std::atomic<operation*> waiting_ = nullptr;
-  std::atomic<kernel*> os_ = nullptr;  // of who waits for their end; outlives every request()
+  std::atomic<kernel*> os_ = nullptr;  // that of the waiter; outlives every request()
   std::uint32_t requests_ = 0;  // under way: the word of the futex
 };
 

@@ -1,5 +1,5 @@
 // See child_processes.hpp.
-#include "serve/child_processes.hpp"
+#include "serve/placements/child_processes.hpp"
 
 #include "iolite/ready.hpp"
 #include "iolite/time.hpp"

@@ -1,8 +1,9 @@
 // The placements shared and thread. See server.hpp.
-#include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
 #include "kernel/thread.hpp"
+#include "models/backends.hpp"
+#include "serve/placements/loop_run.hpp"
 #include "serve/server.hpp"
 #include "serve/signals.hpp"
 
@@ -14,41 +15,6 @@ namespace iolite {
 
 // --- shared: this thread runs everything ---
 
-// A run of the loop that the caller can leave behind: all that its tasks use is here.
-struct server::loop_run {
-  std::shared_ptr<server> of;
-  std::unique_ptr<engine> on;
-  detail::bare_scope root{*on};
-  std::exception_ptr thrown;
-  loop_run* next = nullptr;
-
-  // False: tasks are left, that nothing could end.
-  bool to_end(task<void> body) {
-    struct caught {
-      static task<void> keep(task<void> inner, std::exception_ptr& out) {
-        try {
-          co_await inner;
-        } catch (...) {
-          out = std::current_exception();
-        }
-      }
-    };
-    on->set_root(&root);
-    root.spawn(caught::keep(std::move(body), thrown));
-    on->run();
-    on->set_root(nullptr);
-    return root.live() == 0;
-  }
-  // Kept as long as the program runs, where a leak checker finds them.
-  static void leave_behind(std::unique_ptr<loop_run> run) noexcept {
-    static std::atomic<loop_run*> all = nullptr;
-    run->next = all.load();
-    while (!all.compare_exchange_weak(run->next, run.get())) {
-    }
-    static_cast<void>(run.release());
-  }
-};
-
 server::outcome server::serve_shared() {
   auto on = make_engine_on(os_, model_.engine, options_.engine);
   if (!on) return std::unexpected(on.error());
@@ -57,11 +23,7 @@ server::outcome server::serve_shared() {
   if (!listeners) return std::unexpected(listeners.error());
   const stop_signals signals(os_, *latch_, options_.signals);
   announce();
-  if (!run->to_end(loop(std::move(*listeners), until_latch()))) {
-    loop_run::leave_behind(std::move(run));
-    return {};
-  }
-  if (run->thrown) std::rethrow_exception(run->thrown);
+  loop_run::to_end(std::move(run), with_beside(loop(std::move(*listeners), until_latch())));
   return {};
 }
 
@@ -147,7 +109,7 @@ task<void> server::end_threads() {
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): what lingers is cut then
   }
   auto gone = connections_.none_left();
-  if (const auto r = co_await (gone | within(options_.drain_timeout)); !r) {
+  if (const auto r = co_await (gone | until(drained_by_)); !r) {
     counts_.connections_cancelled += connections_.cut();
     auto gone_now = connections_.none_left();
     static_cast<void>(co_await (gone_now | within(grace)));

@@ -5,7 +5,7 @@
 // pidfd.
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
-#include "serve/child_processes.hpp"
+#include "serve/placements/child_processes.hpp"
 #include "serve/server.hpp"
 #include "serve/signals.hpp"
 
@@ -15,6 +15,8 @@
 #include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace iolite {
 
@@ -55,7 +57,7 @@ task<void> server::connection_processes::run(std::vector<listener> listeners) {
   }
   children_.tell(SIGTERM);
   auto gone = of_.connections_.none_left();
-  if (!co_await (gone | within(of_.options_.drain_timeout))) {
+  if (!co_await (gone | until(of_.drained_by_))) {
     of_.counts_.connections_cancelled += children_.living();
     killed_ = true;
     children_.tell(SIGKILL);
@@ -85,11 +87,14 @@ task<void> server::connection_processes::one(const std::vector<int>& listeners, 
   std::optional<task<int>> end;
   try {
     end.emplace(children_.end_of(pid));
-    pid = children_.start(
-        [what = of_.of_, listeners, fd = s.native_handle(), tcp = s.is_tcp()](kernel& os) {
-          for (const int l : listeners) os.close(l);
-          return std::make_shared<server>(os, what)->serve_one(fd, tcp);
-        });
+    std::vector<int> others = of_.undecided_numbers();
+    std::erase(others, s.native_handle());
+    others.insert(others.end(), listeners.begin(), listeners.end());
+    pid = children_.start([what = of_.of_, others = std::move(others), fd = s.native_handle(),
+                           tcp = s.is_tcp()](kernel& os) {
+      for (const int other : others) os.close(other);
+      return std::make_shared<server>(os, what)->serve_one(fd, tcp);
+    });
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): `pid` says it
   }
   forked = pid;
@@ -107,7 +112,8 @@ task<void> server::connection_processes::one(const std::vector<int>& listeners, 
 int server::serve_one(int fd, bool tcp) {
   const auto entry = connections_.add(fd);
   entry->enter(connections_.admit());
-  stop_signals::end_connection(os_, fd);
+  stop_signals::end_connection(os_, own_latch_, fd);
+  has_one_connection_ = true;
   auto on = connection_engine();
   if (!on) {
     log_once(log_cause::child, [&] { return "a connection is closed: " + on.error().message; });

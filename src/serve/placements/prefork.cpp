@@ -3,10 +3,10 @@
 // The supervisor opens the listeners of all workers and keeps them: a worker that crashed finds its
 // queue again. The kernel goes on giving connections to a listener whose worker is missing, so
 // while one cannot be started, the others accept from its listeners, too.
-#include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
-#include "serve/child_processes.hpp"
+#include "models/backends.hpp"
+#include "serve/placements/child_processes.hpp"
 #include "serve/server.hpp"
 #include "serve/signals.hpp"
 
@@ -15,7 +15,6 @@
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
-#include <iterator>
 #include <new>
 #include <sys/socket.h>
 #include <system_error>
@@ -29,7 +28,8 @@ using std::chrono::seconds;
 // The listeners of all workers, by worker; some may share them.
 class kept_listeners {
  public:
-  explicit kept_listeners(kernel& os) noexcept : os_(os) {}
+  // `lent`: by address, those whose queues are their owners'.
+  kept_listeners(kernel& os, const std::vector<bool>& lent) noexcept : os_(os), lent_(lent) {}
   kept_listeners(const kept_listeners&) = delete;
   kept_listeners& operator=(const kept_listeners&) = delete;
   ~kept_listeners() { close(); }
@@ -41,8 +41,7 @@ class kept_listeners {
   }
   // Each of them once, for an engine that polls. The workers accept from them no more.
   [[nodiscard]] std::vector<listener> all(engine& on) const {
-    std::vector<int> fds;
-    for (const auto& set : of_worker) std::ranges::copy(set, std::back_inserter(fds));
+    std::vector<int> fds = own();
     std::ranges::sort(fds);
     const auto same = std::ranges::unique(fds);
     fds.erase(same.begin(), same.end());
@@ -57,7 +56,9 @@ class kept_listeners {
   // A worker that is busy has them open still: newcomers are refused.
   void shut_down() noexcept {
     for (const auto& set : of_worker) {
-      for (const int fd : set) os_.shutdown(fd, SHUT_RD);
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        if (!lent_[i]) os_.shutdown(set[i], SHUT_RD);
+      }
     }
     close();
   }
@@ -65,6 +66,15 @@ class kept_listeners {
   std::vector<std::vector<int>> of_worker;
 
  private:
+  [[nodiscard]] std::vector<int> own() const {
+    std::vector<int> out;
+    for (const auto& set : of_worker) {
+      for (std::size_t i = 0; i < set.size(); ++i) {
+        if (!lent_[i]) out.push_back(set[i]);
+      }
+    }
+    return out;
+  }
   void close() noexcept {
     for (auto& set : of_worker) {
       for (const int fd : set) {
@@ -77,6 +87,7 @@ class kept_listeners {
   }
 
   kernel& os_;
+  const std::vector<bool>& lent_;
 };
 
 }  // namespace
@@ -86,7 +97,8 @@ class kept_listeners {
 class server::worker_processes {
  public:
   worker_processes(server& s, std::size_t n, bool one_queue)
-      : listeners(s.os_), of_(s), children_(s.os_), seats_(s.os_, n), one_queue_(one_queue) {}
+      : listeners(s.os_, s.lent_), of_(s), children_(s.os_), seats_(s.os_, n),
+        one_queue_(one_queue) {}
 
   task<void> supervise();
 
@@ -115,7 +127,6 @@ server::outcome server::serve_prefork() {
   {
     const auto shape = make_engine_on(os_, model_.engine, options_.engine);
     if (!shape) return std::unexpected(shape.error());
-    if (auto r = claim_addresses(**shape); !r) return r;
     for (unsigned i = 0; i < (blocking ? 1U : n); ++i) {
       auto opened = open_listeners(**shape, !blocking);
       if (!opened) return std::unexpected(opened.error());
@@ -140,8 +151,7 @@ task<void> server::worker_processes::supervise() {
   } catch (...) {  // no memory for all of them: none
     failed = std::current_exception();
   }
-  of_.stopping_ = true;
-  of_.remove_socket_files();
+  of_.begin_drain();
   of_.counts_.stopping = true;
   of_.stop_workers_.set();
   children_.tell(SIGTERM);
@@ -162,9 +172,10 @@ task<void> server::worker_processes::supervise() {
 task<void> server::worker_processes::turn_queued_away() {
   const context c = co_await here{};
   std::vector<listener> all;
+  spare_descriptor spare(of_.os_);
   try {
     all = listeners.all(*c.on);
-    co_await of_.turn_away_queued(all);
+    co_await of_.turn_away_queued(all, spare);
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): they are reset
   }
   for (listener& l : all) static_cast<void>(l.release());
@@ -172,7 +183,8 @@ task<void> server::worker_processes::turn_queued_away() {
 
 // The workers drain by the same clock; some time more for what they do not control.
 task<void> server::worker_processes::kill_late() {
-  auto time_is_up = sleep(of_.options_.drain_timeout + grace);
+  const clock::time_point drained = deadline_after(of_.os_.now(), of_.options_.drain_timeout);
+  auto time_is_up = sleep_until(deadline_after(drained, grace));
   if (!co_await time_is_up) co_return;
   killed_ = true;
   children_.tell(SIGKILL);
@@ -213,7 +225,7 @@ int server::worker_processes::start(std::size_t mine) {
   worker_part part{listeners.of_worker, mine, &seats_[0], one_queue_};
   for (std::size_t w = 0; w < part.listeners.size(); ++w) {
     for (std::size_t i = 0; w != mine && i < of_.at_.size(); ++i) {
-      if (!of_.at_[i].is_tcp()) part.listeners[w][i] = -1;  // all have that queue already
+      if (of_.shared_queues_[i] >= 0) part.listeners[w][i] = -1;  // all have that queue already
     }
   }
   return children_.start([what = of_.of_, part = std::move(part)](kernel& os) {
@@ -223,6 +235,7 @@ int server::worker_processes::start(std::size_t mine) {
 
 void server::worker_processes::note_end(std::size_t mine, int status) {
   const unsigned lost = seats_[mine].live.exchange(0);
+  of_.of_->now(mine) = 0;
   if (of_.stopping_ || of_.latch_->asked()) {
     if (is_well(status)) return;
     of_.counts_.connections_cancelled += lost;

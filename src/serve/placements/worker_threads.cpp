@@ -1,5 +1,5 @@
 // See worker_threads.hpp.
-#include "serve/worker_threads.hpp"
+#include "serve/placements/worker_threads.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,11 @@
 // The placement pool: N event loops, or N blocking workers. See server.hpp.
-#include "backends.hpp"
 #include "iolite/scope.hpp"
 #include "iolite/time.hpp"
+#include "models/backends.hpp"
+#include "serve/placements/loop_run.hpp"
+#include "serve/placements/worker_threads.hpp"
 #include "serve/server.hpp"
 #include "serve/signals.hpp"
-#include "serve/worker_threads.hpp"
 
 #include <new>
 #include <system_error>
@@ -30,9 +31,6 @@ server::outcome server::serve_pool() {
   for (unsigned i = 0; i < n; ++i) {
     auto on = make_engine_on(os_, model_.engine, options_.engine);
     if (!on) return std::unexpected(on.error());
-    if (i == 0) {
-      if (auto r = claim_addresses(**on); !r) return r;
-    }
     auto opened = open_listeners(**on, true);
     if (!opened) return std::unexpected(opened.error());
     engines.push_back(std::move(*on));
@@ -72,7 +70,8 @@ task<void> server::loop_of_pool(std::vector<listener> own, std::shared_ptr<pool_
                                 std::size_t mine) {
   auto up = all_are_up_.wait();
   static_cast<void>(co_await up);
-  task<void> whole = loop(std::move(own), until_event(), shares.get(), mine);
+  task<void> whole =
+      with_beside(loop(std::move(own), until_event(), shares.get(), mine), {mine == 0, mine == 0});
   co_await whole;
 }
 
@@ -143,7 +142,8 @@ server::outcome server::serve_queue() {
   const unsigned n = of_->workers();
   auto on = make_engine_on(os_, "poll");
   if (!on) return std::unexpected(on.error());
-  auto listeners = open_listeners(**on, false);
+  auto run = std::make_unique<loop_run>(shared_from_this(), std::move(*on));
+  auto listeners = open_listeners(*run->on, false);
   if (!listeners) return std::unexpected(listeners.error());
   const auto queue = std::make_shared<waiting_room>(*this, n);
   const stop_signals signals(os_, *latch_, options_.signals);
@@ -165,7 +165,7 @@ server::outcome server::serve_queue() {
     }
   }
   announce();
-  (*on)->run(accept_for_queue(std::move(*listeners), *queue));
+  loop_run::to_end(std::move(run), with_beside(accept_for_queue(std::move(*listeners), *queue)));
   end_all();
   threads.settle(deadline_after(os_.now(), grace));
   queue->turn_all_away();

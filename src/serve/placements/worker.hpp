@@ -1,5 +1,8 @@
 // What a worker of `prefork` gets from its supervisor, and what both of them know of it.
 #pragma once
+#include "iolite/listener.hpp"
+#include "iolite/scope.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <vector>
@@ -18,6 +21,17 @@ struct worker_part {
   std::size_t mine = 0;
   worker_seat* seats = nullptr;
   bool one_queue = false;  // all workers have the same listeners
+};
+
+// A listener of a worker that is missing, and who accepts from it meanwhile.
+struct substitute {
+  std::size_t worker;
+  int& fd;
+  listener from;
+  detail::bare_scope acceptor;
+
+  substitute(engine& on, std::size_t of, int& number)
+      : worker(of), fd(number), from(listener::adopt(on, number)) {}
 };
 
 }  // namespace iolite
