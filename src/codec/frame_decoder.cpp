@@ -1,5 +1,7 @@
-// See frames.hpp: bytes in, messages out.
-#include "iolite/frames.hpp"
+// See frame_decoder.hpp: bytes in, messages out.
+#include "iolite/codec/frame_decoder.hpp"
+
+#include "iolite/core/rule_broken.hpp"
 
 #include <algorithm>
 #include <stdexcept>
