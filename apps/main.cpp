@@ -1,15 +1,17 @@
 // iolite: every way a Unix program can do I/O, under one handler.
-#include "commands.hpp"
-#include "output.hpp"
+#include "commands/commands.hpp"
+#include "terminal/output.hpp"
 
 #include "iolite/version.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 namespace iolite::app {
 
@@ -35,7 +37,18 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
+// Takes a command of the user's off the arguments of `bench`.
+std::vector<std::string> split_command(int& argc, char** argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "bench") return {};
+  char** const end = argv + argc;
+  char** const dashes = std::find(argv, end, std::string_view("--"));
+  if (dashes == end) return {};
+  argc = static_cast<int>(dashes - argv);
+  return {dashes + 1, end};
+}
+
 int run(int argc, char** argv) {
+  const std::vector<std::string> after_dashes = split_command(argc, argv);
   CLI::App app("iolite: one handler, every I/O model");
   app.name("iolite");
   app.set_version_flag("--version", fmt::format("iolite {}", version));
@@ -48,8 +61,9 @@ int run(int argc, char** argv) {
   add_doctor(app, chosen);
   add_serve(app, chosen);
   add_connect(app, chosen);
-  add_bench(app, chosen);
+  add_bench(app, chosen, after_dashes);
   add_compare(app, chosen);
+  add_trace(app, chosen);
   add_simulate(app, chosen);
   if (const auto status = parse(app, argc, argv)) return *status;
   return chosen();

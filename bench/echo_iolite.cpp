@@ -31,7 +31,7 @@ iolite::task<> echo_leased(iolite::stream peer) {
 iolite::engine_options::receiving receiving_of(std::string_view name) {
   using how = iolite::engine_options::receiving;
   if (name == "each") return how::each;
-  return name == "standing" ? how::standing : how::observed;
+  return name == "multishot" ? how::multishot : how::observed;
 }
 
 }  // namespace

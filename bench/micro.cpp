@@ -6,9 +6,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -62,6 +65,29 @@ task<> spawn_children(State& state) {
 void scope_spawn(State& state) { run(state, spawn_children); }
 BENCHMARK(scope_spawn);
 
+task<> await_bounded(State& state) {
+  for ([[maybe_unused]] auto _ : state) {
+    const auto n = co_await (leaf(1) | iolite::within(std::chrono::hours(1)));
+    benchmark::DoNotOptimize(n);
+  }
+}
+// A limit on a task that does not wait: beside task_create_run_destroy.
+void task_within(State& state) { run(state, await_bounded); }
+BENCHMARK(task_within);
+
+task<> await_handles(State& state) {
+  co_await iolite::in_scope([&](iolite::scope& children) -> task<> {
+    for ([[maybe_unused]] auto _ : state) {
+      auto child = children.spawn(leaf(1));
+      const int n = co_await child;
+      benchmark::DoNotOptimize(n);
+    }
+  });
+}
+// A child, and its value by its handle: beside scope_spawn.
+void scope_spawn_and_await(State& state) { run(state, await_handles); }
+BENCHMARK(scope_spawn_and_await);
+
 task<> await_ready_values(State& state) {
   for ([[maybe_unused]] auto _ : state) {
     const iolite::context c = co_await iolite::here{};
@@ -81,6 +107,50 @@ task<> await_set_event(State& state) {
 }
 void await_event_already_set(State& state) { run(state, await_set_event); }
 BENCHMARK(await_event_already_set);
+
+task<> await_bounded_event(State& state) {
+  iolite::event already;
+  already.set();
+  for ([[maybe_unused]] auto _ : state) {
+    auto wait = already.wait();
+    const auto r = co_await (wait | iolite::within(std::chrono::hours(1)));
+    benchmark::DoNotOptimize(r);
+  }
+}
+// A limit on an operation that does not wait: beside task_within and await_event_already_set.
+void operation_within(State& state) { run(state, await_bounded_event); }
+BENCHMARK(operation_within);
+
+// One of two receives has a byte.
+task<> await_receives(State& state, bool both) {
+  const iolite::context c = co_await iolite::here{};
+  int fds[2][2];
+  for (auto& pair : fds) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) < 0) co_return;
+  }
+  iolite::stream a(*c.on, fds[0][0], false);
+  iolite::stream b(*c.on, fds[1][0], false);
+  std::array<std::byte, 1> of_a{}, of_b{};
+  for ([[maybe_unused]] auto _ : state) {
+    if (write(fds[0][1], "x", 1) < 0) break;
+    if (both) {
+      const auto any = co_await iolite::when_any(b.recv(of_b), a.recv(of_a));
+      benchmark::DoNotOptimize(any.index);
+    } else {
+      const auto n = co_await a.recv(of_a);
+      benchmark::DoNotOptimize(n);
+    }
+  }
+  close(fds[0][1]);
+  close(fds[1][1]);
+}
+task<> await_one_receive(State& state) { return await_receives(state, false); }
+task<> await_any_receive(State& state) { return await_receives(state, true); }
+// A write and a receive of a byte, and the same with when_any() of two receives.
+void receive_one(State& state) { run(state, await_one_receive); }
+BENCHMARK(receive_one);
+void receive_any(State& state) { run(state, await_any_receive); }
+BENCHMARK(receive_any);
 
 task<> sleep_shortly(State& state) {
   for ([[maybe_unused]] auto _ : state) {

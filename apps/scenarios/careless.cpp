@@ -1,7 +1,7 @@
 // An echo client with a bug: it holds that one receive gives a whole message. So it does on a quiet
 // day, and a receive that a fault cuts short breaks it.
 #include "scenarios/scenario.hpp"
-#include "services.hpp"
+#include "services/services.hpp"
 
 namespace iolite::app {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 task<> talk(std::string server) {
   auto peer = co_await connect_at_last(parse(server));
   for (unsigned i = 0; i < 20; ++i) {
-    const std::string message = pattern(100, i);
+    const std::string message = sample_text(100, i);
     const auto sent = co_await peer.send_all(message);
     simulate::check(sent.has_value(), "sent");
     std::array<std::byte, 100> buffer;

@@ -1,4 +1,4 @@
-// A chat: what one member says all get, in one order, which is the same for all; who comes late
+// A chat: what one member says all get, in one order, which is the same for all; a late member
 // gets what was said before. What a member says stays in the order it was said.
 #include "scenarios/scenario.hpp"
 
@@ -15,7 +15,7 @@ class chat_story final : public story {
   void say(std::span<const std::byte> text) {
     const auto line = framed(text);
     simulate::check(line.has_value(), "short enough");
-    for (const auto& box : boxes_) must(box->try_send(*line), "an outbox is full");
+    for (const auto& box : boxes_) must(bool(box->try_send(*line)), "an outbox is full");
     said_.push_back(*line);
   }
   task<> listen_to(frames& member) {

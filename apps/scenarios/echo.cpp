@@ -1,7 +1,7 @@
 // Three clients send to an echo server, in pieces of any size, while what they have sent comes
 // back. A connection that the network cuts is made again.
 #include "scenarios/scenario.hpp"
-#include "services.hpp"
+#include "services/services.hpp"
 
 namespace iolite::app {
 namespace {
@@ -31,7 +31,7 @@ task<bool> talk_once(endpoint server, std::string all) {
 }
 
 task<> talk(std::string server, std::size_t bytes, unsigned seed) {
-  for (int tries = 1; !co_await talk_once(parse(server), pattern(bytes, seed)); ++tries) {
+  for (int tries = 1; !co_await talk_once(parse(server), sample_text(bytes, seed)); ++tries) {
     simulate::check(tries < 1000, "the bytes do not all come back");
     co_await iolite::sleep(100ms);
   }

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t subscribers = 8, messages = 60;
 constexpr clock::duration slowness = 100ms;
 
-std::string message_text(std::size_t i) { return pattern(10 + i * 7, static_cast<unsigned>(i)); }
+std::string message_text(std::size_t i) {
+  return sample_text(10 + i * 7, static_cast<unsigned>(i));
+}
 
 class fanout_story final : public story {
   task<> publish_to_all(frames& from) {
@@ -20,7 +22,7 @@ class fanout_story final : public story {
       if (!m) break;
       const auto shared = framed(*m);
       simulate::check(shared.has_value(), "short enough");
-      for (const auto& box : boxes_) must(box->try_send(*shared), "an outbox is full");
+      for (const auto& box : boxes_) must(bool(box->try_send(*shared)), "an outbox is full");
     }
     for (const auto& box : boxes_) box->close();
   }

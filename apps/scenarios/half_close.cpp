@@ -19,7 +19,7 @@ task<> answer_at_the_end(stream peer) {
 
 task<> ask(std::string server, std::size_t bytes, unsigned seed) {
   auto peer = co_await connect_at_last(parse(server));
-  const std::string question = pattern(bytes, seed);
+  const std::string question = sample_text(bytes, seed);
   const auto sent = co_await peer.send_all(question);
   simulate::check(sent.has_value(), "sent");
   simulate::check(peer.shutdown_write().has_value(), "ended");

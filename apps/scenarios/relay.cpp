@@ -48,7 +48,7 @@ task<> send_whole(stream& to, std::string_view all) {
 
 task<> talk(std::string proxy, std::size_t bytes, unsigned seed) {
   auto peer = co_await connect_at_last(parse(proxy));
-  const std::string all = pattern(bytes, seed);
+  const std::string all = sample_text(bytes, seed);
   std::error_code why;
   const std::string got = co_await in_scope([&](scope& sender) -> task<std::string> {
     sender.spawn(send_whole(peer, all));

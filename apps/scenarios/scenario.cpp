@@ -31,7 +31,7 @@ endpoint parse(const std::string& address) {
   return *e;
 }
 
-std::string pattern(std::size_t bytes, unsigned seed) {
+std::string sample_text(std::size_t bytes, unsigned seed) {
   std::string out(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i)
     out[i] = static_cast<char>('a' + (i * 31 + i / 251 + std::size_t{seed} * 7) % 26);

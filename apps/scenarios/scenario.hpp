@@ -59,7 +59,7 @@ struct scenario {
 
 [[nodiscard]] endpoint parse(const std::string& address);
 // `bytes` bytes of which each place can be recognised.
-[[nodiscard]] std::string pattern(std::size_t bytes, unsigned seed);
+[[nodiscard]] std::string sample_text(std::size_t bytes, unsigned seed);
 // A connection; tried again until it is made.
 [[nodiscard]] task<stream> connect_at_last(endpoint to);
 // Up to the end of the stream; an error in `why`.

@@ -1,7 +1,7 @@
 // What every server of bench/ is told, those in C and C++ and ours: --listen 127.0.0.1:PORT or
 // unix:PATH, --buffer BYTES of a receive. Some know more: --fan, --threads N, --spin MICROSECONDS,
 // --lease (the library's own buffers), --direct N (a table of N direct descriptors), --receives
-// observed|each|standing (as engine_options::receiving has them).
+// observed|each|multishot (as engine_options::receiving has them).
 #pragma once
 #include <stdbool.h>
 #include <stdio.h>

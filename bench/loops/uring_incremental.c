@@ -1,4 +1,4 @@
-// What does io_uring(7) cost with few large buffers that the kernel fills bit by bit
+// What does io_uring(7) cost with few large buffers that the kernel fills in parts
 // (IOU_PBUF_RING_INC, Linux 6.12)? Multishot receives; what came for a connection side by side in a
 // buffer is one span, and all spans that wait go out in one send.
 #include "ring.h"
