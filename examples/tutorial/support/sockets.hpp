@@ -18,8 +18,8 @@ void on_stop(std::function<void()> wake);
 // Whether one of them has come.
 [[nodiscard]] bool stopped() noexcept;
 
-// From now on SIGINT and SIGTERM interrupt nobody in this thread and those it starts: they are held
-// for who waits for them with sigtimedwait(2). Gives the two.
+// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that sigtimedwait(2) can
+// take them. Gives the two.
 [[nodiscard]] sigset_t hold_stop_signals();
 
 // A line that is seen at once, also through a pipe.
