@@ -7,13 +7,14 @@ import time
 
 KILLED, SURVIVED, NOT_COVERED = "killed", "survived", "not covered"
 # Those that are the same each time first: what fails there is not the machine's.
-EXACT = ("core", "conformance_simulated", "simulated", "interleavings", "fuzz_endpoints",
-         "fuzz_frames", "fuzz_models", "fuzz_selector", "fuzz_simulate")
-REAL = ("selector_tests", "misuse", "conformance", "faults", "allocations", "torture", "hostile")
+EXACT = ("core", "codec", "conformance_simulated", "simulated", "interleavings", "fuzz_endpoints",
+         "fuzz_frames", "fuzz_models", "fuzz_selector", "fuzz_simulate", "fuzz_websocket")
+REAL = ("selector_tests", "misuse", "conformance", "faults", "allocations", "torture", "hostile",
+        "draining", "surroundings")
 SUITES = EXACT + REAL
 # What a short run makes do with, and where it looks.
-QUICK = ("core", "conformance_simulated", "fuzz_endpoints", "fuzz_frames", "fuzz_models")
-EXACT_FILES = ("src/core", "src/engines", "src/codec", "src/net")
+QUICK = ("core", "codec", "conformance_simulated", "fuzz_endpoints", "fuzz_frames", "fuzz_models")
+EXACT_FILES = ("src/base", "src/core", "src/engines", "src/codec", "src/net", "src/files")
 STEPS = (2, 10, 40)  # seconds of tests, the quickest first, before the next ones begin
 WHOLE_SECONDS_MAX = 1800  # of a suite
 

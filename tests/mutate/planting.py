@@ -12,8 +12,8 @@ from tree import ROOT, Tree  # noqa: E402
 from cpp import Source  # noqa: E402
 from operators import Mutator, render  # noqa: E402
 
-SCOPE = ("include/iolite/*.hpp", "src/core/*", "src/engines/*", "src/pollers/*", "src/net/*",
-         "src/serve/*", "src/codec/*", "src/selector*")
+SCOPE = ("include/iolite", "src/base", "src/core", "src/engines", "src/pollers", "src/codec",
+         "src/net", "src/files", "src/serve", "src/selector")
 NOT_BUILT = ("src/pollers/kqueue.cpp", "src/pollers/template.cpp", "src/engines/template.cpp")
 ROUNDS_MAX = 30
 ERROR = re.compile(r"^(\S+?):(\d+):(\d+): (?:fatal )?error: ", re.M)
@@ -22,8 +22,9 @@ NOTE = re.compile(r"^(\S+?):(\d+):(\d+): note: ", re.M)
 
 def files(patterns=()):
     """Those in the scope, and of them those that a pattern names, if there is any."""
-    known = sorted(str(p.relative_to(ROOT)) for pattern in SCOPE for p in ROOT.glob(pattern))
-    return [f for f in known if f.endswith((".cpp", ".hpp")) and f not in NOT_BUILT and
+    known = sorted(str(p.relative_to(ROOT)) for folder in SCOPE
+                   for p in (ROOT / folder).rglob("*.[ch]pp"))
+    return [f for f in known if f not in NOT_BUILT and
             (not patterns or any(fnmatch.fnmatch(f, p) or f.startswith(p) for p in patterns))]
 
 
