@@ -18,9 +18,13 @@ def statement(code, yes, no, value):
 
 
 def refuse_io_uring():
-    """For the child, between fork and exec."""
+    refuse(IO_URING_SETUP)
+
+
+def refuse(number):
+    """The system call of that number is EPERM. For the child, between fork and exec."""
     program = (statement(LOAD_WORD, 0, 0, 0)  # seccomp_data.nr
-               + statement(JUMP_EQUAL, 0, 1, IO_URING_SETUP)
+               + statement(JUMP_EQUAL, 0, 1, number)
                + statement(RETURN, 0, 0, ERRNO | EPERM)
                + statement(RETURN, 0, 0, ALLOW))
     text = ctypes.create_string_buffer(program, len(program))

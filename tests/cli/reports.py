@@ -40,6 +40,19 @@ class Models(Case):
             self.assertIsInstance(json.load(file), list)
         self.assertEqual(os.listdir(folder), ["models.json"])  # no temporary name is left
 
+    def test_a_link_stays_and_its_file_is_written(self):
+        folder = self.folder()
+        path, link, new = (folder + name for name in ("/models.json", "/link", "/new"))
+        with open(path, "w") as file:
+            file.write("x" * 1_000_000)
+        os.symlink(path, link)
+        os.symlink(folder + "/made.json", new)  # as /dev/stdout, these are names of something else
+        for name, to in ((link, path), (new, folder + "/made.json")):
+            self.assertEqual(run("models", "--json", name).status, 0)
+            self.assertTrue(os.path.islink(name))
+            with open(to) as file:
+                self.assertIsInstance(json.load(file), list)
+
 
 class Doctor(Case):
     def test_text_and_json_say_the_same(self):
@@ -64,13 +77,15 @@ class Bench(Case):
     def bench(self, *arguments):
         with serve("echo", "--model", "epoll", "--listen", ":0") as s:
             done = run("bench", s.address(), "--json", "-", *arguments)
-        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(done.status, 0, done.err)
+        self.assertNotIn("iolite:", done.err)  # where it takes long, lines of a log are there
         row = done.json()
-        self.assertEqual(set(row), ROW)
-        self.assertEqual(set(row["latency_us"]), LATENCY)
+        self.assertEqual(set(row), ROW | {"client"})
+        self.assertEqual(set(row["latency_us"]), LATENCY | {"p99_99"})
         self.assertEqual(set(row["server"]), SERVER)
+        self.assertEqual(set(row["client"]), {"threads", "cpu_us_per_request", "busiest_thread", "was_bottleneck"})
         self.assertEqual(row["errors"], 0)
-        latency = [row["latency_us"][key] for key in ("p50", "p90", "p99", "p99_9", "max")]
+        latency = [row["latency_us"][key] for key in ("p50", "p90", "p99", "p99_9", "p99_99", "max")]
         self.assertEqual(latency, sorted(latency))
         self.assertGreater(latency[0], 0)
         return row
@@ -141,7 +156,7 @@ class Bench(Case):
         with serve("echo", "--model", "epoll", "--listen", ":0") as s:
             done = run("bench", s.address(), "--duration", "300ms", "--warm-up", "0", "--connections",
                        "5", "--rate", "0.000001/s", "--json", "-")
-        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(done.status, 0, done.err)
         self.assertEqual((done.json()["requests"], done.json()["unanswered"]), (1, 0))
 
     def test_the_text_says_what_was_not_answered(self):
@@ -193,9 +208,10 @@ class Compare(Case):
         self.assertGreaterEqual(row["server"]["threads"], 1)
 
     def test_two_models_as_json(self):
-        for workload in ("echo", "churn"):
+        for workload in ("ping-pong", "churn", "idle", "slow"):
             with self.subTest(workload=workload):
-                done = run("compare", "--models", "epoll,blocking/thread", "--duration", "300ms",
+                long_enough = "2s" if workload == "slow" else "300ms"  # for one whole message
+                done = run("compare", "--models", "epoll,blocking/thread", "--duration", long_enough,
                            "--rounds", "1", "--workload", workload, "--json", "-", limit=60)
                 self.assertEqual(done.status, 0, done.err)
                 rows = done.json()
@@ -214,13 +230,82 @@ class Compare(Case):
         self.assertGreater(row["server"]["syscalls_per_request"], 1.5)  # recv and send
 
     def test_a_table_with_a_winner(self):
-        done = run("compare", "--models", "poll,epoll", "--duration", "200ms", "--rounds", "1",
+        done = run("compare", "--models", "poll,epoll", "--duration", "1s", "--rounds", "1",
                    limit=60)
         self.assertEqual(done.status, 0, done.err)
         self.assertRegex(done.out, r"(?m)^poll/shared +\d+ ")
         self.assertRegex(done.out, r"(?m)^epoll/shared +\d+ ")
-        self.assertRegex(done.out, r"Least server CPU per request: \w+/shared, \d+\.\d+ us")
-        self.assertIn("Differences within the spread mean nothing.", done.out)
+        self.assertNotIn("rank ", done.out.split("\n\n")[1])  # one round says nothing
+        self.assertRegex(done.out, r"For ping-pong take \w+/shared: \d+\.\d+ us of server CPU for each request,\n")
+        self.assertIn("their intervals overlap", done.out)
+
+    def test_rounds_give_intervals_and_ranks(self):
+        done = run("compare", "--models", "blocking/thread,epoll,posix_aio", "--duration", "500ms", "--rounds", "3",
+                   limit=60)
+        self.assertEqual(done.status, 0, done.err)
+        for line in done.out.split("\n\n")[1].splitlines():
+            self.assertLessEqual(len(line), 80, line)
+        heads, *rows = done.out.split("\n\n")[1].splitlines()
+        self.assertEqual(heads.split()[-2:], ["switches", "rank"])
+        ranks = {row.split()[0]: int(row.split()[-1]) for row in rows}
+        self.assertEqual(min(ranks.values()), 1)
+        best = re.search(r"For ping-pong take (\S+): \S+ us of server CPU for each request \(\S+\),", done.out)[1]
+        self.assertEqual(ranks[best], 1)
+
+    def test_the_wide_table_shows_everything(self):
+        done = run("compare", "--models", "epoll", "--duration", "500ms", "--rounds", "2", "--wide", limit=60)
+        heads, row = done.out.split("\n\n")[1].splitlines()
+        self.assertEqual(heads.split()[:12], "MODEL req/s p50 us p99 us CPU us user sys +- calls".split())
+        self.assertIn("threads  rank  CALLS BY KIND", heads)
+        self.assertRegex(row, r"recv 1\.\d\d")
+
+    def test_it_goes_on_until_time_is_up(self):
+        done = run("compare", "--models", "epoll,poll", "--duration", "500ms", "--time", "1s", "--json", "-", limit=60)
+        self.assertEqual(done.status, 0, done.err)
+        for row in done.json():
+            self.assertGreaterEqual(row["rounds"], 1)
+            if row["rounds"] > 1:
+                least, middle, most = row["cpu_us_interval"]
+                self.assertTrue(least <= middle <= most)
+
+    def saved(self, factor):
+        """A run, and its file with figures that are so many times as high."""
+        path = self.folder() + "/saved.json"
+        done = run("compare", "--models", "epoll", "--duration", "500ms", "--rounds", "2", "--json", path, limit=60)
+        self.assertEqual(done.status, 0, done.err)
+        with open(path) as file:
+            rows = json.load(file)
+        rows[0]["cpu_us_interval"] = [factor * value for value in rows[0]["cpu_us_interval"]]
+        with open(path, "w") as file:
+            json.dump(rows, file)
+        return path
+
+    def since(self, path):
+        return run("compare", "--models", "epoll", "--duration", "500ms", "--rounds", "2", "--baseline", path, limit=60)
+
+    def test_what_costs_more_than_in_a_saved_run_fails(self):
+        path = self.saved(0.001)
+        done = self.since(path)
+        self.assertEqual(done.status, 1)
+        self.assertEqual(done.err.splitlines()[-1], f"iolite: 1 of 1 models cost more CPU than in {path}")
+        self.assertRegex(done.out, r"(?m)^epoll/shared: \d+ % more CPU for each request: ")
+
+    def test_what_costs_less_is_no_failure(self):
+        done = self.since(self.saved(1000))
+        self.assertEqual(done.status, 0, done.err)
+        self.assertRegex(done.out, r"(?m)^epoll/shared: 100 % less CPU for each request: ")
+
+    def test_a_saved_run_that_says_nothing(self):
+        path = self.folder() + "/x"
+        self.assertRegex(self.since(path).err.splitlines()[-1], "cannot read .*x: No such file")
+        for text, says in (("{", "is no result of iolite compare"), ("[]", "has no rounds of these models"),
+                           ('[1, {"model": "epoll/shared", "workload": "ping-pong", "cpu_us_interval": [1]}]',
+                            "has no rounds of these models")):
+            with open(path, "w") as file:
+                file.write(text)
+            done = self.since(path)
+            self.assertEqual(done.status, 1)
+            self.assertRegex(done.err.splitlines()[-1], says)
 
     def test_an_unavailable_model_keeps_its_row(self):
         missing = [m for m in run("models", "--json", "-").json() if not m["available"]]

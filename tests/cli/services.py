@@ -1,5 +1,11 @@
 """What `iolite serve` and `iolite connect` do, seen by plain sockets."""
+import fcntl
+import sys
+import termios
+import threading
+
 from command import *
+from command import COMMAND, LIMIT
 
 MODELS = ["epoll", "blocking/thread"]
 
@@ -169,6 +175,13 @@ class Ending(Case):
         self.fail("still listening after the first signal")
 
 
+def held(pipe):
+    """How many bytes wait in it."""
+    count = bytearray(4)
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return int.from_bytes(count, sys.byteorder)
+
+
 class Connect(Case):
     def test_piped_input_is_sent_whole_and_every_answer_printed(self):
         text = "".join(f"line {n}\n" for n in range(20_000))
@@ -176,6 +189,24 @@ class Connect(Case):
             done = run("connect", s.address(), stdin=text)
         self.assertEqual((done.status, done.err), (0, ""))
         self.assertEqual(done.out, text.upper())
+
+    def test_output_that_does_not_block_is_waited_for(self):
+        text = "".join(f"line {n}\n" for n in range(40_000))
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)  # by whoever shares it
+        with serve("upper", "--listen", ":0", "--model", "epoll") as s:
+            with subprocess.Popen([COMMAND, "connect", s.address()], stdin=subprocess.PIPE,
+                                  stdout=writer, stderr=subprocess.PIPE) as c, \
+                    open(reader, "rb") as out:
+                os.close(writer)
+                feed = threading.Thread(target=lambda: (c.stdin.write(text.encode()),
+                                                        c.stdin.close()))
+                feed.start()
+                while c.poll() is None and held(reader) < 65_536:  # until there is no room
+                    os.sched_yield()
+                self.assertEqual(out.read().decode(), text.upper())
+                feed.join()
+                self.assertEqual((c.wait(LIMIT), c.stderr.read()), (0, b""))
 
     def test_input_from_a_file(self):
         path = self.folder() + "/in"

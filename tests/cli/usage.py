@@ -22,9 +22,17 @@ class WrongUsage(Case):
                 ["connect"], ["connect", "a", "b"], ["bench"],
                 ["bench", ":1", "--size", "0"], ["bench", ":1", "--size", "16kb"],
                 ["bench", ":1", "--connections", "0"], ["bench", ":1", "--duration", "abc"],
-                ["bench", ":1", "--rate", "0/s"], ["models", "--json"], ["doctor", "x"],
+                ["bench", ":1", "--rate", "0/s"], ["bench", ":1", "--protocol", "smtp"],
+                ["bench", ":1", "--path", "x"], ["bench", "http://127.0.0.1:1/a b"],
+                ["bench", ":1", "--poisson"], ["bench", ":1", "--active", "0"],
+                ["bench", ":1", "--slo", "p99"], ["bench", ":1", "--slo", "p99=5ms", "--rate", "9"],
+                ["bench", ":1", "--slo", "p99=5ms", "--requests", "9"],
+                ["bench", ":1", "--pid", "1", "--", "true"], ["bench", ":1", "true"],
+                ["models", "--json"], ["doctor", "x"],
                 ["compare", "--models", "nonsense"], ["compare", "--workload", "nonsense"],
-                ["compare", "--rounds", "0"], ["simulate", "nonsense"],
+                ["compare", "--rounds", "0"], ["trace", "--models", "nonsense"],
+                ["trace", "--size", "0"], ["trace", "--size", "1MiB"], ["trace", "--rounds", "0"],
+                ["trace", "--delay", "1us"], ["trace", "x"], ["simulate", "nonsense"],
                 ["simulate", "echo", "--model", "nonsense"],
                 ["simulate", "echo", "--model", "epoll/pool"], ["simulate", "echo", "--seeds", "0"],
                 ["simulate", "echo", "--seed", "x"], ["simulate", "echo", "--minutes", "0"],
@@ -43,10 +51,13 @@ class WrongUsage(Case):
                    "1 ", "", "99999999999999999999", "0.0000000000000000000000000000001"]
         wrong = {"N": [*numbers, "1.5"], "DURATION": ["1", *numbers, "-1s", "99999999h"],
                  "SIZE": [*numbers, "0.5", "9999999GiB"], "RATE": [*numbers, "0", "0/s", "-1/s"],
-                 "MINUTES": [*numbers[:-1], "0", "100000001"], "LIST": [""], "FILE|-": [""], "NAME": [""],
+                 "MINUTES": [*numbers[:-1], "0", "100000001"], "LIST": [""],
+                 "FILE|-": [""], "FILE.html|-": [""], "FILE": [""], "NAME": [""],
+                 "SIZES": [*numbers, "0", "64:", "64..1"], "SHARE": [*numbers, "0", "101%", "1.1"],
+                 "OBJECTIVE": [*numbers, "p99", "p99=5", "p100=5ms"], "PATH": ["", "x"],
                  "MODEL": [""], "ADDRESS": [""], "N,N...": ["", "-1", "1,", "1,nan"]}
         tried = set()
-        for command, positional in (("serve", ["echo"]), ("bench", [":1"]), ("compare", []),
+        for command, positional in (("serve", ["echo"]), ("bench", [":1"]), ("compare", []), ("trace", []),
                                     ("simulate", ["echo"]), ("models", []), ("doctor", [])):
             listed = re.findall(r"(?m)^  (--[\w-]+) ([A-Z][^\s=]*)", run(command, "--help").out)
             for option, kind in [*listed, *([("--report-fd", "N")] if command == "serve" else [])]:
@@ -59,7 +70,7 @@ class WrongUsage(Case):
                         self.one_line(done.err, ".")
                 tried.add(option)
         self.assertLessEqual({"--connections", "--requests", "--rate", "--json", "--minutes",
-                              "--seed", "--size", "--workers", "--listen", "--report-fd"}, tried)
+                              "--seed", "--size", "--active", "--slo", "--churn", "--workers", "--listen", "--report-fd"}, tried)
 
     def test_the_line_names_what_is_wrong(self):
         self.one_line(run("serve", "echo", "--idle-timeout", "10").err, "'10'.*10s")

@@ -291,8 +291,8 @@ TEST_P(engine, leased_bytes_that_race_with_a_timeout_are_never_lost) {
         const char byte = static_cast<char>('a' + i % 26);
         if (i % 2) pair.theirs.send_all({&byte, 1});
         for (int attempt = 0; attempt < 2; ++attempt) {
-          auto got = co_await (pair.ours.recv_lease() |
-                               within{attempt == 0 ? iolite::clock::duration(1us) : 10s});
+          const within limit{attempt == 0 ? iolite::clock::duration(1us) : 10s};
+          auto got = co_await (pair.ours.recv_lease() | limit);
           if (got) {
             all += std::string(reinterpret_cast<const char*>(got->bytes().data()),
                                got->bytes().size());

@@ -259,8 +259,8 @@ TEST_P(engine, ready_on_a_number_that_its_owner_closed_and_used_again) {
       for (int i = 0; i < 50; ++i) {
         const raw_pair p = raw_unix_pair();
         if (i % 2 == 0) p.b.send_all("x");
-        const auto r = co_await (ready(p.a.fd(), interest::read) |
-                                 within{i % 2 == 0 ? iolite::clock::duration(10s) : 1ms});
+        const within limit{i % 2 == 0 ? iolite::clock::duration(10s) : 1ms};
+        const auto r = co_await (ready(p.a.fd(), interest::read) | limit);
         if (i % 2 == 0) EXPECT_EQ(r.value_or(interest::none), interest::read) << i;
         else {
           EXPECT_FALSE(r) << i;

@@ -2,7 +2,7 @@
 // too; this is what they alone have.
 #include "support/engine_test.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 
 namespace iolite_test {
 namespace {
@@ -102,10 +102,10 @@ TEST_P(engine, a_full_table_turns_no_connection_away) {
   small->run(body::check(l));
 }
 
-// Of the stream before, a receive was standing, and something had come for it.
+// Of the stream before, a multishot receive was armed, and something had come for it.
 TEST_P(engine, a_place_of_the_table_that_is_used_again_belongs_to_its_new_stream) {
   if (!traits().own_descriptors) GTEST_SKIP() << "its sockets have ordinary descriptors";
-  const auto small = with_table(1, GetParam(), {.receives = engine_options::receiving::standing});
+  const auto small = with_table(1, GetParam(), {.receives = engine_options::receiving::multishot});
   struct body {
     static task<> check(iolite::engine& on) {
       for (const char* const text : {"first", "second", "third"}) {

@@ -24,7 +24,7 @@ struct things {
       : pair(unix_half(e)), drained(unix_half(e)),
         accepting(listener::open(e, endpoint::parse("127.0.0.1:0").value()).value()),
         closed_listener(listener::open(e, endpoint::parse("127.0.0.1:0").value()).value()),
-        refused(unused_address()) {
+        no_places(file::adopt(e, unix_half(e).ours.release())), refused(unused_address()) {
     drained.ours.set_owner(&owner);
     is_set.set();
     closed_channel.close();
@@ -39,6 +39,7 @@ struct things {
   stream closed;
   listener accepting;
   listener closed_listener;
+  file no_places;
   endpoint refused;
   event never_set, is_set;
   channel<int> empty{1}, full{1}, closed_channel{1}, both_ways{1};
@@ -189,6 +190,32 @@ TEST_P(engine, what_is_cancelled_before_it_begins_lets_others_run) {
 }
 
 TEST_P(engine, what_has_nothing_to_wait_for_lets_others_run) { check(on(), ready_ways, false); }
+
+// In the loop itself: a task around each would take its turns for it.
+TEST_P(engine, reads_that_are_refused_let_others_run) {
+  if (traits().blocking) GTEST_SKIP() << "its thread is its own";
+  struct bodies {
+    static task<> loop(state& s) {
+      for (int i = 0; i < turns_max && !s.stop; ++i) {
+        const auto r = co_await s.of.no_places.read_at(0, s.of.buffer);
+        EXPECT_FALSE(r);
+      }
+      s.gave_up = !s.stop;
+    }
+    static task<> all(state& s) {
+      scope others;
+      others.spawn(timer(s));
+      task<> whole = loop(s);
+      co_await whole;
+      co_await others.join();
+    }
+  };
+  things t(on());
+  state s{.of = t};
+  run(bodies::all(s));
+  EXPECT_FALSE(s.gave_up) << "the timer beside them never fired";
+  t.drained.ours.close();
+}
 
 // The loop does not look at its errors: the cancel of the whole program must reach it all the same.
 TEST_P(engine, a_program_that_ignores_its_errors_can_be_stopped) {

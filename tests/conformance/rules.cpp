@@ -1,7 +1,7 @@
 // Breaking a rule of the library stops the program, with one line that says which.
 #include "support/engine_test.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 
 #include <cstdlib>
 #include <fcntl.h>
@@ -243,6 +243,26 @@ TEST_P(engine, a_child_of_fork_that_leaves_the_engine_alone_may_exit) {
   EXPECT_EQ(end.exit_status, 0) << end.errors;
   pair.theirs.send_all("after");
   EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "after");
+}
+
+// The set of epoll(7), O_ASYNC of a file, the queue of a ring, a socket's file: all are shared.
+TEST_P(engine, a_child_of_fork_that_closes_what_it_inherited_leaves_it_to_its_parent) {
+  if (is_simulated()) GTEST_SKIP() << "fork(2) is not simulated";
+  const std::string path = testing::TempDir() + "iolite-inherited-" + std::to_string(::getpid());
+  auto l = listener::open(on(), *endpoint::parse("unix:" + path));
+  ASSERT_TRUE(l) << l.error().message;
+  half_pair pair = unix_half(on());
+  EXPECT_FALSE(run(receive_within(pair.ours, 1ms))) << "it has waited, and so it is watched";
+  const child_end end = run_in_child([&] {
+    pair.ours.close();
+    l->close();
+  });
+  EXPECT_EQ(end.exit_status, 0) << end.errors;
+  const std::uint64_t missed = on().stats().missed_events;
+  pair.theirs.send_all("after");
+  EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "after");
+  EXPECT_EQ(on().stats().missed_events, missed) << "only a second look has found it";
+  EXPECT_TRUE(run(stream::connect(*endpoint::parse("unix:" + path))));
 }
 
 TEST_P(engine, a_child_of_fork_may_make_an_engine_of_its_own) {

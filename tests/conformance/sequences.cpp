@@ -215,6 +215,69 @@ TEST_P(engine, a_limit_does_not_extend_an_earlier_deadline_and_does_not_outlive_
   run(body::all(pair));
 }
 
+// All of it, although the first wait has moved a part or nothing.
+TEST_P(engine, a_send_that_timed_out_sends_everything_when_it_is_awaited_again) {
+  struct body {
+    static task<> all(half_pair& p, std::string_view much) {
+      auto fill = p.ours.send_all(much);
+      const auto filled = co_await (fill | within{5ms});
+      EXPECT_EQ(code_of(filled), std::errc::timed_out);
+      const std::size_t part = fill.moved;
+      auto op = p.ours.send_all("hello");
+      const auto late = co_await (op | within{1ms});
+      EXPECT_EQ(code_of(late), std::errc::timed_out);
+      EXPECT_EQ(op.moved, 0U);
+      EXPECT_EQ(p.theirs.recv_exactly(part).size(), part);
+      const auto in_time = co_await op;
+      EXPECT_EQ(in_time.value_or(0), 5U);
+      EXPECT_EQ(op.moved, 5U);
+      EXPECT_EQ(p.theirs.recv_exactly(5), "hello");
+      const auto again = co_await op;
+      EXPECT_EQ(again.value_or(0), 5U);
+      EXPECT_EQ(p.theirs.recv_exactly(5), "hello");
+    }
+  };
+  half_pair pair = unix_half(on());
+  const std::string much = pattern(4 << 20);
+  run(body::all(pair, much));
+}
+
+template <class Operation>
+task<> closed_under_the_first(Operation& op) {
+  const auto first = co_await op;
+  EXPECT_EQ(code_of(first), std::errc::operation_canceled);
+  const auto second = co_await op;
+  EXPECT_EQ(code_of(second), std::errc::bad_file_descriptor);
+  const auto third = co_await (op | within{1h});
+  EXPECT_EQ(code_of(third), std::errc::bad_file_descriptor);
+}
+
+// The stream may be gone by then: nothing of it is looked at.
+TEST_P(engine, what_was_pending_on_a_closed_stream_says_so_when_it_is_awaited_again) {
+  if (traits().blocking) GTEST_SKIP() << "a close elsewhere does not end a wait";
+  struct bodies {
+    static task<> closes(stream& s, listener& l) {
+      static_cast<void>(co_await iolite::sleep(1ms));
+      s.close();
+      l.close();
+    }
+    static task<> all(stream& s, listener& l) {
+      std::array<std::byte, 8> into;
+      auto receiving = s.recv(into);
+      auto accepting = l.accept();
+      co_await in_scope([&](iolite::scope& children) -> task<> {
+        children.spawn(closes(s, l));
+        children.spawn(closed_under_the_first(accepting));
+        co_await closed_under_the_first(receiving);
+      });
+    }
+  };
+  half_pair pair = unix_half(on());
+  auto opened = listener::open(on(), *endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(opened) << opened.error().message;
+  run(bodies::all(pair.ours, *opened));
+}
+
 TEST_P(engine, a_cancel_before_a_call_is_latched_for_that_time) {
   struct body {
     static task<> all() {

@@ -1,11 +1,13 @@
 // SIGINT and SIGTERM to a server and to the processes it has started.
 #include "serve_test.hpp"
 
+#include "iolite/signals.hpp"
 #include "support/sanitizers.hpp"
 #include "support/streams.hpp"
 
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 
 namespace iolite_test {
 namespace {
@@ -114,6 +116,45 @@ TEST_P(serve, a_second_signal_to_the_group_ends_all_of_it_at_once) {
   server.signal_all(SIGINT);
   EXPECT_EQ(server.wait(), 130);
   EXPECT_TRUE(eventually([&] { return server.left_nothing_running(); })) << "its processes live on";
+}
+
+// What the program catches beside its server: see signal_values.cpp.
+std::unique_ptr<signals> caught_by_program;
+
+void catch_in_program(int number) {
+  caught_by_program = std::make_unique<signals>(std::initializer_list<int>{number});
+}
+
+// By default it would end them.
+TEST_P(serve, a_signal_that_the_program_catches_ends_neither_it_nor_its_children) {
+  served server(echo, options(), [] { catch_in_program(SIGHUP); });
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  expect_echo(peer, "before");
+  server.signal_all(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return signal_was_taken(server.pid(), SIGHUP); }));
+  expect_echo(peer, "after");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().handler_failures, 0U);
+  EXPECT_EQ(server.report().children_restarted, 0U);
+}
+
+task<> say_which_signal(stream peer) {
+  const auto sent = co_await send_text(peer, "A");
+  EXPECT_TRUE(sent);
+  const auto number = co_await caught_by_program->next();
+  const auto said = co_await send_text(peer, number.value_or(0) == SIGTERM ? "T" : "?");
+  EXPECT_TRUE(said);
+}
+
+TEST_P(serve_in_one_process, a_signal_that_stops_the_server_is_told_to_a_task_as_well) {
+  served server(say_which_signal, options(), [] { catch_in_program(SIGTERM); });
+  ASSERT_TRUE(server.listening()) << server.error();
+  const raw_socket peer = server.connect();
+  EXPECT_EQ(peer.recv_exactly(1), "A");
+  server.signal(SIGTERM);
+  EXPECT_EQ(peer.recv_exactly(1), "T");
+  EXPECT_EQ(server.wait(), 0);
 }
 
 // The end of the stream comes with the drain.

@@ -8,20 +8,9 @@ namespace {
 // Programs take turns there, so that a sanitizer sees no more with another seed.
 constexpr int seeds = address_sanitizer || thread_sanitizer ? 1 : 3;
 
-std::vector<std::string> simulated_engines() {
-  std::vector<std::string> out;
-  for (const char* name : {"select", "poll", "epoll", "signal", "nonblocking", "blocking",
-                           "posix_aio", "io_uring", "io_uring_direct", "io_uring_standing"}) {
-    for (int seed = 1; seed <= seeds; ++seed) {
-      out.push_back(std::string(name) + "_simulated_" + std::to_string(seed));
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(conformance, engine, testing::ValuesIn(simulated_engines()),
+INSTANTIATE_TEST_SUITE_P(conformance, engine, testing::ValuesIn(simulated_variants(seeds)),
                          [](const auto& p) { return p.param; });
 
 }  // namespace iolite_test

@@ -276,15 +276,45 @@ TEST_P(engine, children_one_after_the_other_leave_nothing_behind) {
   run(body::all());
 }
 
+std::uint64_t polls() {
+  std::uint64_t n = 0;
+  for (const auto& c : system_calls()) n += c.name == "poll" ? c.count : 0;
+  return n;
+}
+
+// A task whose last wait it ends, and which was never suspended where waiting holds the thread.
+TEST_P(engine, request_cancel_that_ends_the_last_wait_is_over_with_its_run) {
+  half_pair pair = unix_half(on());
+  iolite::engine& e = on();
+  const bool waits_in_the_call = traits().blocking;
+  std::atomic<std::uint64_t> before = 0;
+  std::atomic<bool> waits = false;
+  std::thread other([&] {
+    while (!waits || (waits_in_the_call && polls() < before + 1)) std::this_thread::yield();
+    e.request_cancel();
+  });
+  struct body {
+    static task<> receives(stream& from, std::atomic<std::uint64_t>& before,
+                           std::atomic<bool>& waits) {
+      const auto first = co_await (receive(from));
+      EXPECT_TRUE(first);
+      before = polls();
+      waits = true;
+      const auto second = co_await (receive(from));
+      EXPECT_EQ(second ? std::error_code() : second.error(), std::errc::operation_canceled);
+    }
+  };
+  pair.theirs.send_all("first");
+  run(body::receives(pair.ours, before, waits));
+  other.join();
+  pair.theirs.send_all("next run");
+  EXPECT_EQ(run(receive(pair.ours)).value_or("error"), "next run");
+}
+
 // A wake-up that was taken while a call waited must not swallow the one of the cancel.
 TEST_P(engine, request_cancel_after_a_wake_ends_a_receive) {
   half_pair pair = unix_half(on());
   iolite::engine& e = on();
-  const auto polls = [] {
-    std::uint64_t n = 0;
-    for (const auto& c : system_calls()) n += c.name == "poll" ? c.count : 0;
-    return n;
-  };
   const std::uint64_t before = polls();
   const bool waits_in_the_call = traits().blocking;
   std::atomic<bool> waits = false;

@@ -189,6 +189,34 @@ TEST_P(engine, a_peer_that_trickles_is_given_up) {
   EXPECT_LE(now() - begin, 13s);
 }
 
+// Its wait has no end before the first byte of the message, and one from then on.
+TEST_P(engine, a_peer_that_trickles_into_a_whole_receive_is_given_up) {
+  if (!is_simulated()) GTEST_SKIP() << "it takes ten seconds";
+  struct body {
+    static task<> all(stream_pair& p) {
+      scope sender;
+      sender.spawn(drip(p.b, 30, 1s));
+      std::string text(5000, '?');
+      auto whole = p.a.recv_all(bytes_of(text));
+      const auto r = co_await whole;
+      EXPECT_EQ(r ? std::error_code() : r.error(), std::errc::timed_out);
+      EXPECT_GE(whole.moved, 10U);
+      EXPECT_LE(whole.moved, 11U);
+      sender.cancel();
+      co_await sender.join();
+    }
+  };
+  for (const auto idle : {0s, 60s}) {
+    stream_pair p = unix_streams(on());
+    p.a.set_rate_min(100);
+    p.a.set_idle_timeout(idle);
+    const auto begin = now();
+    run(body::all(p));
+    EXPECT_GE(now() - begin, 11s);
+    EXPECT_LE(now() - begin, 13s);
+  }
+}
+
 TEST_P(engine, a_peer_that_sends_fast_enough_is_not_given_up) {
   if (!is_simulated()) GTEST_SKIP() << "it takes ten seconds";
   stream_pair p = unix_streams(on());
@@ -257,6 +285,21 @@ TEST_P(engine, a_peer_that_hardly_reads_is_given_up) {
   const auto begin = now();
   run(bodies::all(p, much));
   EXPECT_LE(now() - begin, 25s);
+}
+
+// A limit around a transfer is no deadline of the transfer: it idles all the same.
+TEST_P(engine, an_idle_timeout_holds_within_the_limit_of_a_task) {
+  struct body {
+    static task<> all(half_pair& pair, outcome& out) {
+      pair.ours.set_idle_timeout(5ms);
+      const auto got = co_await (receive(pair.ours, 1) | within(1h));
+      out.set(got);
+    }
+  };
+  half_pair pair = unix_half(on());
+  outcome out;
+  run(body::all(pair, out));
+  EXPECT_EQ(out.code, std::errc::timed_out);
 }
 
 }  // namespace

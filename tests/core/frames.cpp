@@ -1,5 +1,5 @@
 // The frame decoder by itself: lengths of every size, and their limits.
-#include "iolite/frames.hpp"
+#include "iolite/codec/frame_decoder.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // See script.hpp.
 #include "script.hpp"
 
-#include "kernel/simulated/random.hpp"
+#include "kernel/simulated/world/random.hpp"
 
 #include <algorithm>
 #include <array>

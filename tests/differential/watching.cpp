@@ -3,8 +3,8 @@
 
 #include "iolite/selector.h"
 
-#include "kernel/simulated/random.hpp"
-#include "registry.hpp"
+#include "kernel/simulated/world/random.hpp"
+#include "models/registry.hpp"
 
 #include <cerrno>
 #include <condition_variable>

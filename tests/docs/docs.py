@@ -2,7 +2,8 @@
 """README*.md and docs/ say nothing that a script can refute.
 
 docs.py code CXX CC       each ```cpp and ```c block compiles; README's echo server is examples/echo.cpp
-docs.py links             each relative link in a *.md file leads to a file, and to a heading in it
+docs.py links             each relative link in a *.md file leads to a file, and to a heading in it;
+                          docs/index.md has a link to each public header
 docs.py commands IOLITE   the command has each subcommand and option that is named; skipped without it
 
 A block is a program or a file as it stands. One after the line `<!-- fragment -->` is the body of a
@@ -132,6 +133,10 @@ def check_links():
                 yield f"{name}: the link {target} leads nowhere"
             elif anchor and to.suffix == ".md" and anchor not in anchors(to):
                 yield f"{name}: {target}: no such heading"
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    for header in sorted((ROOT / "include/iolite").glob("*.h*")):
+        if f"(../include/iolite/{header.name})" not in index:
+            yield f"docs/index.md has no link to {header.name}"
 
 
 # --- commands ---

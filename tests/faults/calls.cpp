@@ -1,7 +1,7 @@
 // Calls that fail: whatever a program asks for, it gets the bytes or the error, once.
 #include "fixture.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,8 +1,8 @@
 // Faults of one facility: signals that do not fit, limits, helpers that cannot be had.
 #include "fixture.hpp"
 
-#include "availability.hpp"
-#include "backends.hpp"
+#include "models/availability.hpp"
+#include "models/backends.hpp"
 #include "support/files.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 // See fixture.hpp.
 #include "fixture.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 #include "serve/server.hpp"
 #include "support/model_names.hpp"
 

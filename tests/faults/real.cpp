@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 #include "support/files.hpp"
 
 namespace iolite_test {

@@ -1,7 +1,7 @@
 // Faults of io_uring: rings that are refused, that lack something, that are full.
 #include "fixture.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 
 #include <array>
 #include <cerrno>

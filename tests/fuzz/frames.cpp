@@ -1,6 +1,6 @@
 // frame_decoder: any way to cut the bytes gives the same messages and the same end.
-#include "iolite/frames.hpp"
 #include "fuzz.hpp"
+#include "iolite/codec/frame_decoder.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
 // Numbers of the command line: what is written is read as the same.
-#include "apps/options.hpp"
-#include "apps/schedule.hpp"
+#include "apps/terminal/options.hpp"
+#include "apps/load/schedule.hpp"
 #include "fuzz.hpp"
 
 #include <algorithm>
@@ -39,6 +39,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(period > iolite::clock::duration::zero(), "a rate has a period");
     fuzz::require(period < iolite::clock::duration::max(), "the period of a rate is not for ever");
   }
+  const auto share = parse_share(text);
+  refusal_says_why(share, text);
+  if (share)
+    fuzz::require(*share > 0 && *share <= 1, "a share is more than nothing, and not more than all");
   const auto minutes = parse_minutes(text);
   refusal_says_why(minutes, text);
   if (minutes) {

@@ -15,7 +15,7 @@ using duration = iolite::clock::duration;
 std::vector<std::string> all_engines() {
   std::vector<std::string> out = engine_variants();
   for (const char* const name : {"select", "poll", "epoll", "signal", "nonblocking", "blocking",
-                                 "io_uring", "io_uring_direct", "io_uring_standing"}) {
+                                 "io_uring", "io_uring_direct", "io_uring_multishot"}) {
     out.push_back(std::string(name) + "_simulated_1");
     out.push_back(std::string(name) + "_simulated_2");
   }

@@ -35,6 +35,7 @@ void eventfds::learn(const file& f) { m().mem.clock(m().thread()).join(f.known);
 long eventfds::invoke(iolite::call c, const iolite::call_args& a) noexcept {
   using iolite::call;
   const machine::inside here;
+  if (c == call::sigaction) return 0;  // no signal comes: tests call what its handler calls
   const int fd = a.as<int>(0);
   const bool makes = c == call::eventfd || c == call::epoll_create1 || c == call::clone ||
                      c == call::join || c == call::detach;

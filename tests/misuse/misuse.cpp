@@ -31,8 +31,12 @@ static_assert(!std::is_copy_constructible_v<event> && !std::is_move_constructibl
 static_assert(!std::is_move_constructible_v<channel<int>>);
 static_assert(can_be_bounded<recv_operation, within>);
 static_assert(!can_be_bounded<sleep_operation, within>, "a sleep is a limit itself");
-static_assert(!can_be_bounded<task<>, within>);
+static_assert(can_be_bounded<task<>, within> && can_be_bounded<task<>, until>);
+static_assert(can_be_bounded<task_handle<int>, within>);
+static_assert(!can_be_bounded<here, within> && !can_be_bounded<int, until>);
 static_assert(!has_co_await<detail::bounded<recv_operation>>, "awaited where it is made only");
+static_assert(!has_co_await<decltype(when_any(std::declval<recv_operation>()))>,
+              "awaited where it is made only");
 static_assert(scoped<task<int> (*)(iolite::scope&)>);
 static_assert(!scoped<void (*)(iolite::scope&)>, "the body gives a task");
 static_assert(!scoped<task<> (*)()>, "the body takes the scope");
@@ -142,6 +146,20 @@ TEST(misuse, a_task_run_after_it_was_moved) {
         loop()->run(std::move(from));  // NOLINT(bugprone-use-after-move)
       },
       "moved");
+}
+
+TEST(misuse, the_value_of_a_child_taken_twice) {
+  struct body {
+    static task<> all() {
+      co_await in_scope([](iolite::scope& children) -> task<> {
+        auto child = children.spawn(number(1));
+        const int first = co_await child;
+        EXPECT_EQ(first, 1);
+        static_cast<void>(co_await child);
+      });
+    }
+  };
+  expect_run_stops(body::all, "the value of a child is taken once");
 }
 
 #if defined(__clang__)

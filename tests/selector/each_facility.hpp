@@ -1,7 +1,7 @@
 // One body, every facility: the fixture of the tests that hold for all of them.
 #pragma once
 #include "iolite/selector.h"
-#include "registry.hpp"
+#include "models/registry.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include "tests/selector/each_facility.hpp"
 
 #include "kernel/faulty.hpp"
-#include "selector.hpp"
+#include "selector/selector.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // See engine_test.hpp.
 #include "support/engine_test.hpp"
 
-#include "backends.hpp"
 #include "kernel/faulty.hpp"
+#include "models/backends.hpp"
 #include "support/sanitizers.hpp"
 
 #include <algorithm>
@@ -46,17 +46,17 @@ struct variant {
 constexpr std::array variants = {
     variant{"_direct", "direct-descriptors",
             [](iolite::engine_options& o) { o.direct_descriptors = 512; }},
-    variant{"_standing", "multishot-receive",
+    variant{"_multishot", "multishot-receive",
             [](iolite::engine_options& o) {
-              o.receives = iolite::engine_options::receiving::standing;
+              o.receives = iolite::engine_options::receiving::multishot;
             }},
 };
+
+}  // namespace
 
 std::string engine_of(const std::string& parameter) {
   return without_variant(parameter.substr(0, parameter.find(simulated_mark)));
 }
-
-}  // namespace
 
 std::vector<std::string> variants_of(const iolite::model_info& m) {
   std::vector<std::string> out;
@@ -71,6 +71,17 @@ std::vector<std::string> engine_variants() {
   for (const iolite::model_info& m : known_models()) {
     for (const std::string& mark : variants_of(m)) {
       if (std::ranges::find(out, m.engine + mark) == out.end()) out.push_back(m.engine + mark);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> simulated_variants(int seeds) {
+  std::vector<std::string> out;
+  for (const char* name : {"select", "poll", "epoll", "signal", "nonblocking", "blocking",
+                           "posix_aio", "io_uring", "io_uring_direct", "io_uring_multishot"}) {
+    for (int seed = 1; seed <= seeds; ++seed) {
+      out.push_back(std::string(name) + std::string(simulated_mark) + std::to_string(seed));
     }
   }
   return out;

@@ -27,16 +27,20 @@ namespace iolite_test {
 using namespace std::chrono_literals;
 
 // The parameter of a test is the name of an engine, or `epoll_simulated_7`: on a simulated kernel,
-// with seed 7; or `io_uring_direct`: its streams have direct descriptors; or `io_uring_standing`:
-// their receives stand from the first on.
+// with seed 7; or `io_uring_direct`: its streams have direct descriptors; or `io_uring_multishot`:
+// their receives are multishot from the first on.
 [[nodiscard]] const std::vector<iolite::model_info>& known_models();
 // Names of the registry: all, and those this machine allows.
 [[nodiscard]] std::vector<std::string> engine_names(bool only_available);
 
 // The available ones, and the variants that work here of each.
 [[nodiscard]] std::vector<std::string> engine_variants();
+// The engines that have a simulated world, and their variants, each with the seeds 1 to `seeds`.
+[[nodiscard]] std::vector<std::string> simulated_variants(int seeds);
 // Those of `m`: what follows the name of its engine.
 [[nodiscard]] std::vector<std::string> variants_of(const iolite::model_info& m);
+// The engine of a parameter, as make_engine() takes it.
+[[nodiscard]] std::string engine_of(const std::string& parameter);
 // A name without its variant, and what that sets.
 [[nodiscard]] std::string without_variant(std::string name);
 [[nodiscard]] iolite::engine_options options_of(const std::string& name,

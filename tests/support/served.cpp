@@ -35,7 +35,8 @@ namespace {
     std::ostringstream line;
     line << "report " << r->connections << ' ' << r->handler_failures << ' ' << r->accept_pauses
          << ' ' << r->children_restarted << ' ' << r->connections_cancelled << ' '
-         << r->connections_left << '\n';
+         << r->connections_left << ' ' << r->connections_now << ' ' << r->connections_refused << ' '
+         << r->transfers_timed_out << '\n';
     tell.send_all(line.str());
   }
   std::exit(r ? 0 : 1);
@@ -118,7 +119,8 @@ void served::understand(const std::string& line) {
   } else if (line.starts_with("report ")) {
     std::istringstream in(rest);
     in >> report_.connections >> report_.handler_failures >> report_.accept_pauses >>
-        report_.children_restarted >> report_.connections_cancelled >> report_.connections_left;
+        report_.children_restarted >> report_.connections_cancelled >> report_.connections_left >>
+        report_.connections_now >> report_.connections_refused >> report_.transfers_timed_out;
   }
 }
 

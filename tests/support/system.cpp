@@ -1,7 +1,7 @@
 // See system.hpp.
 #include "support/system.hpp"
 
-#include "kernel/simulated/process.hpp"
+#include "kernel/simulated/processes/process.hpp"
 #include "kernel/thread.hpp"
 #include "kernel/thread_state.hpp"
 

@@ -14,9 +14,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ("CMakeLists.txt", "CMakePresets.json", "apps", "cmake", "include", "src", "tests",
-         "examples", "docs", "bench")
+         "examples", "docs", "bench", "web")
 ARGUMENT_MAX = 100_000  # characters: see execve(2), MAX_ARG_STRLEN
-OPTIONS = ("-DIOLITE_TEST_PACKAGE=OFF", "-DIOLITE_EXAMPLES=OFF",
+OPTIONS = ("-DIOLITE_TEST_PACKAGE=OFF", "-DIOLITE_EXAMPLES=OFF", "-DIOLITE_WEB=OFF",
            "-DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST")
 
 

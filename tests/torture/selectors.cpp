@@ -3,7 +3,7 @@
 #include "pieces.hpp"
 
 #include "iolite/selector.hpp"
-#include "selector.hpp"
+#include "selector/selector.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // Scenarios of tasks: scopes, channels, events, timers, threads, exceptions.
 #include "pieces.hpp"
 
-#include "backends.hpp"
+#include "models/backends.hpp"
 
 #include <stdexcept>
 #include <thread>

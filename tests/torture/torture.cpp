@@ -13,8 +13,8 @@
 #include "pieces.hpp"
 #include "slices.hpp"
 
-#include "backends.hpp"
 #include "kernel/faulty.hpp"
+#include "models/backends.hpp"
 #include "support/engine_test.hpp"
 #include "support/sanitizers.hpp"
 

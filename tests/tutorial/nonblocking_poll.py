@@ -37,9 +37,20 @@ class Server:
             assert (clients, messages) == (3, 0), (clients, messages)
             return cpu / seconds, rounds / seconds
 
+    def wait_for_stamps(self, client):
+        """The kernel stamps what arrives only some time after SO_TIMESTAMP."""
+        average = 0
+        while average == 0:
+            client.sendall(b"early")
+            assert receive(client, 5) == b"EARLY"
+            messages = 0
+            while messages == 0:
+                *_, messages, average = self.report()
+
     def lay(self, times):
         """How long messages lay there, in ms: as the program says, and as the client sees it."""
         with dial(self.address) as client:
+            self.wait_for_stamps(client)
             begin = time.monotonic()
             for i in range(times):
                 client.sendall(b"message %d" % i)

@@ -52,7 +52,7 @@ TEST_P(Channels, ACancelledReceiveHasTakenNothing) {
     eventfds os;
     channel<int> values(1);
     const auto engine = make_engine(os, on);
-    std::thread sender([&] { check(values.try_send(7), "there is room"); });
+    std::thread sender([&] { check(bool(values.try_send(7)), "there is room"); });
     std::thread cancels([&] { engine->request_cancel(); });
     const int got = engine->run(receive_one(values));
     sender.join();
@@ -67,7 +67,7 @@ TEST_P(Channels, ACancelledSendHasNotSent) {
   expect_holds({.preemptions = 4, .stale_reads = 1}, [on = GetParam()] {
     eventfds os;
     channel<int> values(1);
-    check(values.try_send(1), "there is room");
+    check(bool(values.try_send(1)), "there is room");
     const auto engine = make_engine(os, on);
     std::thread receiver([&] { check(values.try_receive() == 1, "the first one"); });
     std::thread cancels([&] { engine->request_cancel(); });

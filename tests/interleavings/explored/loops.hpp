@@ -1,6 +1,6 @@
 // The engines whose waits are explored: they wait for descriptors of eventfds.hpp only.
 #pragma once
-#include "engines/wake.hpp"
+#include "engines/made_engine.hpp"
 #include "eventfds.hpp"
 #include "explore.hpp"
 #include "pollers/poller.hpp"

@@ -1,7 +1,9 @@
 // Calls handed to helper threads, and back.
+#include "kernel/thread_state.hpp"
 #include "loops.hpp"
 
 #include <iolite/offload.hpp>
+#include <iolite/worker_pool.hpp>
 #include <memory>
 #include <thread>
 
@@ -91,6 +93,24 @@ TEST(OffloadsOnPoll, TwoCallsAtATime) {
     const auto engine = make_engine(os, loop::poll);
     engine->run(call_in_parallel(a, b));
     check(a == 1 && b == 1, "both were called");
+  });
+}
+
+task<int> call_in(iolite::worker_pool& pool) {
+  co_return (co_await pool.run([] { return 7; })).value_or(0);
+}
+
+// The answer is back, and all of it may end at once, its threads as well.
+TEST_P(Offloads, AWorkerPoolAndItsEngineEndOnceTheAnswerIsBack) {
+  expect_holds({.preemptions = 3, .stale_reads = 0}, [on = GetParam()] {
+    eventfds os;
+    iolite::state_of_thread().simulated = &os;
+    auto pool = std::make_unique<iolite::worker_pool>(iolite::worker_pool_options{.threads = 1});
+    iolite::state_of_thread().simulated = nullptr;
+    auto engine = make_engine(os, on);
+    check(engine->run(call_in(*pool)) == 7, "the answer");
+    engine.reset();
+    pool.reset();
   });
 }
 

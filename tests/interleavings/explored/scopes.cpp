@@ -94,5 +94,74 @@ TEST(Scopes, AChildIsCancelledAtOnce) {
   });
 }
 
+task<int> number(iolite::event& e) {
+  const auto waited = co_await e.wait();
+  co_return waited ? 1 : 2;
+}
+
+// The value of a child that ends while its parent begins to wait for it.
+task<int> await_handle() {
+  iolite::event e;
+  e.set();
+  iolite::detail::bare_scope children;
+  auto child = children.spawn(number(e));
+  const int n = co_await child;
+  co_await children.join();
+  co_return n;
+}
+
+TEST(Scopes, AHandleGivesTheValueOfAChildOnAThread) {
+  expect_holds({.preemptions = 3, .stale_reads = 0}, [] {
+    eventfds os;
+    check(make_engine(os, loop::blocking)->run(await_handle()) == 1, "the value came");
+  });
+}
+
+// The handle is dropped, or cancels, while the child ends.
+task<void> drop_handle(bool cancel) {
+  iolite::event e;
+  e.set();
+  iolite::detail::bare_scope children;
+  {
+    auto child = children.spawn(number(e));
+    if (cancel) child.cancel();
+  }
+  co_await children.join();
+}
+
+TEST(Scopes, AHandleIsDroppedWhileItsChildEnds) {
+  expect_holds({.preemptions = 3, .stale_reads = 0}, [] {
+    eventfds os;
+    make_engine(os, loop::blocking)->run(drop_handle(false));
+  });
+}
+
+TEST(Scopes, AHandleCancelsAChildThatEnds) {
+  expect_holds({.preemptions = 3, .stale_reads = 0}, [] {
+    eventfds os;
+    make_engine(os, loop::blocking)->run(drop_handle(true));
+  });
+}
+
+task<void> await_sibling(iolite::task_handle<int>& other, int& n) { n = co_await other; }
+task<int> pass_on() {
+  iolite::event e;
+  iolite::detail::bare_scope children;
+  auto first = children.spawn(number(e));
+  int n = 0;
+  children.spawn(await_sibling(first, n));
+  e.set();
+  co_await children.join();
+  co_return n;
+}
+
+// The sibling that waits has an engine of its own, which ends soon after.
+TEST(Scopes, ASiblingAwaitsAHandle) {
+  expect_holds({.preemptions = 2, .stale_reads = 0}, [] {
+    eventfds os;
+    check(make_engine(os, loop::blocking)->run(pass_on()) == 1, "the value came");
+  });
+}
+
 }  // namespace
 }  // namespace interleavings

@@ -17,11 +17,11 @@ bool stand_at_once(iolite::engine& on) {
   half_pair pair = unix_half(on);
   pair.theirs.send_all("message");
   EXPECT_EQ(on.run(receive(pair.ours)).value_or("nothing"), "message");
-  return on.stats().standing_receives > 0;
+  return on.stats().multishot_receives > 0;
 }
 
 // How many messages were brought by receives that stand.
-std::uint64_t brought() { return iolite::engine::current()->stats().standing_receives; }
+std::uint64_t brought() { return iolite::engine::current()->stats().multishot_receives; }
 
 // Lets the loop look until so many messages have been brought.
 task<> wait_until_brought(std::uint64_t messages) {
@@ -60,7 +60,7 @@ TEST_P(engine, receives_that_have_to_wait_come_to_stand_for_a_while) {
   if (!GetParam().starts_with("io_uring")) GTEST_SKIP() << "its receives never stand";
   if (is_simulated()) GTEST_SKIP() << "a simulated ring may have none that stand";
   if (stand_at_once(on())) GTEST_SKIP() << "its receives stand from the first on";
-  if (std::ranges::count(engine_variants(), "io_uring_standing") == 0) {
+  if (std::ranges::count(engine_variants(), "io_uring_multishot") == 0) {
     GTEST_SKIP() << "this kernel has none that stand";
   }
   struct body {
