@@ -2,7 +2,8 @@
 . "$(dirname "$0")/common.sh"
 row='%-16s %8s %7s %4s %9s %8s\n'
 for connections in 1 100; do
-  options="--models blocking/thread,epoll --connections $connections --duration 400ms"
+  options="--models blocking/thread,epoll --connections $connections"
+  options+=" --rounds 3 --duration 400ms --wide"
   echo "\$ iolite compare $options"
   # A server on a busy machine may not have accepted all clients before the end. Then the figures
   # are not those of so many clients (a thread is missing): measured again, whatever they were.

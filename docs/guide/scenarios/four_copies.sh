@@ -1,4 +1,4 @@
-# From a file to a socket in four ways.
+# From a file to a socket in four ways, on a thread that makes the calls itself: no helper is woken.
 . "$(dirname "$0")/common.sh"
-echo "\$ copy_cost --mib 128"
-copy_cost --mib 128
+echo "\$ copy_cost --model blocking --mib 128"
+copy_cost --model blocking --mib 128
