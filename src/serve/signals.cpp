@@ -10,12 +10,9 @@ namespace {
 constexpr int no_connection = -1;
 constexpr int closed_connection = -2;  // there was one
 
-sigset_t both_signals() noexcept {
-  sigset_t set;
-  ::sigemptyset(&set);
+void add_both(sigset_t& set) noexcept {
   ::sigaddset(&set, SIGINT);
   ::sigaddset(&set, SIGTERM);
-  return set;
 }
 
 }  // namespace
@@ -72,28 +69,35 @@ stop_signals::~stop_signals() {
 // --- in children ---
 
 stop_signals::held_back::held_back(kernel& os) noexcept : os_(os) {
-  const sigset_t both = both_signals();
-  os_.sigprocmask(SIG_BLOCK, &both, &before_);
+  sigset_t all;
+  ::sigfillset(&all);
+  os_.sigprocmask(SIG_BLOCK, &all, &before_);
 }
 
 stop_signals::held_back::~held_back() { os_.sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
-void stop_signals::start_in_child(kernel& os, stop_latch* latch, int fd) {
+void stop_signals::begin_child(kernel& os, sigset_t blocked) {
+  caught_signals::of(os).start_in_child();
+  add_both(blocked);
+  os.sigprocmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+void stop_signals::mean_in_child(kernel& os, stop_latch* latch, int fd) {
   signal_meaning& m = signal_meaning::of(os);
-  caught_signals& all = caught_signals::of(os);
-  all.start_in_child();
   m.os = &os.undecorated();
   m.seen = 0;
   m.in_child = true;
   m.connection = fd;
   m.latch = latch;
-  all.add(os, m);
-  const sigset_t both = both_signals();
+  caught_signals::of(os).add(os, m);
+  sigset_t both;
+  ::sigemptyset(&both);
+  add_both(both);
   os.sigprocmask(SIG_UNBLOCK, &both, nullptr);
 }
 
 void stop_signals::end_connection(kernel& os, stop_latch& latch, int fd) {
-  start_in_child(os, &latch, fd);
+  mean_in_child(os, &latch, fd);
 }
 
 void stop_signals::ask_nobody(kernel& os) noexcept {
@@ -101,6 +105,6 @@ void stop_signals::ask_nobody(kernel& os) noexcept {
   caught_signals::of(os).await_handlers(os);  // one on another thread may have it still
 }
 
-void stop_signals::ask(kernel& os, stop_latch& latch) { start_in_child(os, &latch, no_connection); }
+void stop_signals::ask(kernel& os, stop_latch& latch) { mean_in_child(os, &latch, no_connection); }
 
 }  // namespace iolite

@@ -42,22 +42,27 @@ class stop_signals {
   // The latch may go then: no handler uses it any more.
   ~stop_signals();
 
-  // Keeps both signals back on this thread. Around a fork: a signal in a child waits until the
-  // child has said what it means.
+  // Keeps all signals back on this thread. Around a fork: a signal in a child waits until the child
+  // has said what it means.
   class held_back {
    public:
     explicit held_back(kernel& os) noexcept;
     held_back(const held_back&) = delete;
     held_back& operator=(const held_back&) = delete;
     ~held_back();
+    // What this thread blocked before.
+    [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
 
    private:
     kernel& os_;
     sigset_t before_{};
   };
 
-  // In a child, which is ours whatever serve_options::signals says, with both signals held back;
-  // they come through from then on, also where the program blocks them.
+  // First in a child, with all signals held back: what its parent catches does nothing here. All
+  // but those in `blocked` and the two come through from then on. Throws as signal_meaning::of().
+  static void begin_child(kernel& os, sigset_t blocked);
+  // Next in it, which is ours whatever serve_options::signals says: the two come through from then
+  // on, also where the program blocks them.
   // A stop is asked of `latch`, and means the end of this one connection, as soon as its peer has
   // been answered.
   static void end_connection(kernel& os, stop_latch& latch, int fd);
@@ -67,7 +72,7 @@ class stop_signals {
   static void ask_nobody(kernel& os) noexcept;
 
  private:
-  static void start_in_child(kernel& os, stop_latch* latch, int fd);
+  static void mean_in_child(kernel& os, stop_latch* latch, int fd);
 
   kernel& os_;
   signal_meaning& meaning_;

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <pthread.h>
+#include <unistd.h>
 
 namespace iolite_test {
 namespace {
@@ -134,6 +136,19 @@ TEST_P(serve, a_signal_that_the_program_catches_ends_neither_it_nor_its_children
   server.signal_all(SIGHUP);
   EXPECT_TRUE(eventually([&] { return signal_was_taken(server.pid(), SIGHUP); }));
   expect_echo(peer, "after");
+  EXPECT_EQ(server.stop(SIGTERM), 0);
+  EXPECT_EQ(server.report().handler_failures, 0U);
+  EXPECT_EQ(server.report().children_restarted, 0U);
+}
+
+// The moment between fork(2) and the first line of the child's own is as good as any other.
+TEST_P(serve_with_children, a_signal_right_after_the_fork_ends_no_child) {
+  served server(echo, options(), [] {
+    catch_in_program(SIGHUP);
+    ::pthread_atfork(nullptr, nullptr, [] { ::kill(::getpid(), SIGHUP); });
+  });
+  ASSERT_TRUE(server.listening()) << server.error();
+  for (int i = 0; i < 3; ++i) expect_echo(server.connect(), "served");
   EXPECT_EQ(server.stop(SIGTERM), 0);
   EXPECT_EQ(server.report().handler_failures, 0U);
   EXPECT_EQ(server.report().children_restarted, 0U);

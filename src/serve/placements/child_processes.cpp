@@ -23,12 +23,19 @@ bool is_well(int status) noexcept { return WIFEXITED(status) && WEXITSTATUS(stat
 
 namespace {
 
-int run(kernel& os, const kernel::child_body& body, const std::vector<int>& not_its_own,
-        int supervisor) {
-  for (const int fd : not_its_own) os.close(fd);
+// What a child takes from its parent, by value.
+struct parent {
+  int pid;
+  sigset_t blocked;
+  std::vector<int> pidfds;  // of the others: in the child they may be all the descriptors there are
+};
+
+int run(kernel& os, const kernel::child_body& body, const parent& from) {
+  for (const int fd : from.pidfds) os.close(fd);
   os.prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (os.getppid() != supervisor) os.kill(os.getpid(), SIGKILL);  // it was quicker
+  if (os.getppid() != from.pid) os.kill(os.getpid(), SIGKILL);  // it was quicker
   try {
+    stop_signals::begin_child(os, from.blocked);
     return body(os);
   } catch (const std::bad_alloc&) {  // the status says it
     return 1;
@@ -39,16 +46,15 @@ int run(kernel& os, const kernel::child_body& body, const std::vector<int>& not_
 
 int child_processes::start(kernel::child_body body) {
   all_.reserve(all_.size() + 1);
-  std::vector<int> pidfds;  // of the others: in the child they may be all the descriptors there are
-  pidfds.reserve(all_.size());
-  for (const child& c : all_) {
-    if (c.fd >= 0) pidfds.push_back(c.fd);
-  }
-  const kernel::child_body in_child = [what = std::move(body), pidfds = std::move(pidfds),
-                                       supervisor = os_.getpid()](kernel& os) {
-    return run(os, what, pidfds, supervisor);
-  };
   const stop_signals::held_back until_it_is_known(os_);
+  parent here{.pid = os_.getpid(), .blocked = until_it_is_known.before(), .pidfds = {}};
+  here.pidfds.reserve(all_.size());
+  for (const child& c : all_) {
+    if (c.fd >= 0) here.pidfds.push_back(c.fd);
+  }
+  const kernel::child_body in_child = [what = std::move(body), from = std::move(here)](kernel& os) {
+    return run(os, what, from);
+  };
   const int pid = os_.fork(in_child);
   if (pid > 0) all_.push_back({pid});
   return pid;

@@ -16,8 +16,8 @@ class child_processes {
   child_processes& operator=(const child_processes&) = delete;
 
   // Forks: see kernel::fork(). `body` uses what it owns, what never changes and what is in shared
-  // memory, so that it does not matter whether a fork copies the rest. SIGINT and SIGTERM are held
-  // back until it says what they mean: see stop_signals. The child does not outlive this process:
+  // memory, so that it does not matter whether a fork copies the rest. Signals are held back until
+  // the child has said what they mean: see stop_signals. The child does not outlive this process:
   // nobody would be left to bound its drain. Its number, or -errno. Throws std::bad_alloc.
   [[nodiscard]] int start(kernel::child_body body);
   // The status of child `pid`, once it has ended. Called before start(), awaited after it, so that
