@@ -93,7 +93,7 @@ void stream::take_leave(operation& op) noexcept {
 
 void stream::heed_reset(operation& op) noexcept {
   if (op.outcome == -ECONNRESET) {
-    if (op.kind == op_kind::send) more_.fetch_or(was_cut);
+    if (sends(op.kind)) more_.fetch_or(was_cut);
     else more_.fetch_and(~was_cut);
   } else if (receives(op.kind) && op.outcome >= 0 &&
              (op.all ? op.moved < op.size : op.outcome == 0 && op.size > 0)) {

@@ -42,6 +42,32 @@ TEST_P(engine, a_file_is_sent_byte_exact) {
   }
 }
 
+// The kernel tells a reset once: see a_receive_after_a_send_that_met_a_reset_tells_it_too.
+TEST_P(engine, a_receive_after_a_file_that_met_a_reset_tells_it_too) {
+  struct body {
+    static task<> check(stream ours, std::string path, transfer how) {
+      for (;;) {
+        const auto sent = co_await send_path(ours, path, how);
+        if (sent) continue;
+        EXPECT_EQ(sent.error(), std::errc::connection_reset);
+        break;
+      }
+      const auto got = co_await receive(ours, 1);
+      EXPECT_EQ(got ? std::error_code() : got.error(), std::errc::connection_reset);
+      const auto then = co_await receive(ours, 1);
+      EXPECT_EQ(then.value_or("error"), "") << "it is told once";
+    }
+  };
+  for (const transfer how : ways) {
+    SCOPED_TRACE(static_cast<int>(how));
+    const temporary_file here;
+    here.write("x");
+    half_pair p = tcp_half(on());
+    p.theirs.reset();
+    run(body::check(std::move(p.ours), here.path(), how));
+  }
+}
+
 // The mode of a socket is its own: whoever has its number next keeps theirs.
 TEST_P(engine, a_stream_closed_while_a_file_is_sent_leaves_the_next_of_its_number_alone) {
   if (traits().own_descriptors) GTEST_SKIP() << "nobody else has numbers of its sockets";

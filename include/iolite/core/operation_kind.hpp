@@ -78,5 +78,8 @@ static_assert(op_table.size() == static_cast<std::size_t>(op_kind::event) + 1);
 [[nodiscard]] constexpr bool receives(op_kind kind) noexcept {
   return traits_of(kind).direction == interest::read;
 }
+[[nodiscard]] constexpr bool sends(op_kind kind) noexcept {
+  return traits_of(kind).target == op_target::socket && moves_bytes(kind) && !receives(kind);
+}
 
 }  // namespace iolite
