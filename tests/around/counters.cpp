@@ -1,6 +1,7 @@
 // The counters of a server, while it runs.
 #include "setting.hpp"
 
+#include "support/eventually.hpp"
 #include "support/served.hpp"
 #include "support/sockets.hpp"
 #include "support/streams.hpp"
@@ -100,16 +101,12 @@ TEST(serve_counters, a_worker_that_crashes_has_no_connections) {
   const raw_socket peer = server.connect();
   EXPECT_TRUE(peer.send_all("x"));
   EXPECT_EQ(peer.recv_exactly(1), "x");
-  const auto eventually = [&n](std::uint64_t connections) {
-    const auto give_up = std::chrono::steady_clock::now() + 20s;
-    while (n.now != connections && std::chrono::steady_clock::now() < give_up) {
-      std::this_thread::yield();
-    }
-    return n.now == connections;
+  const auto tells_of = [&n](std::uint64_t connections) {
+    return eventually([&] { return n.now == connections; });
   };
-  EXPECT_TRUE(eventually(1));
+  EXPECT_TRUE(tells_of(1));
   EXPECT_TRUE(peer.send_all("abort"));
-  EXPECT_TRUE(eventually(0)) << "it counts a connection that is gone";
+  EXPECT_TRUE(tells_of(0)) << "it counts a connection that is gone";
   EXPECT_EQ(server.stop(SIGTERM), 0);
   EXPECT_EQ(server.report().children_restarted, 1U);
 }

@@ -1,12 +1,12 @@
 // The fixture of the serve behaviours: one body, every model of the registry.
 #pragma once
+#include "support/eventually.hpp"
 #include "support/served.hpp"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace iolite_test {
@@ -47,17 +47,6 @@ class serve_until_full : public serve {};
 void expect_echo(const raw_socket& peer, const std::string& text);
 // Whether an answer comes within `limit_ms`; for what must not come, and for waiting in steps.
 [[nodiscard]] bool answers(const raw_socket& peer, int limit_ms);
-// False when `condition` has not come to hold within 20 s.
-template <class Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 // echo, but "boom" makes it throw and "abort" ends its process.
 [[nodiscard]] iolite::task<> fragile_echo(iolite::stream peer);
 

@@ -1,5 +1,6 @@
 // An engine that asks again for a while before it sleeps: engine::spin_before_sleeping().
 #include "support/engine_test.hpp"
+#include "support/sanitizers.hpp"
 
 namespace iolite_test {
 namespace {
@@ -27,7 +28,8 @@ TEST_P(engine, who_hears_nothing_stops_spinning) {
   EVENT_LOOPS_ONLY();
   on().spin_before_sleeping(100us);
   run(sleep_times(30, 5ms));
-  EXPECT_LE(on().stats().spins, 6U);  // of thirty waits
+  // Of thirty waits. Under the sanitizer some are late enough to look as if something had come.
+  EXPECT_LE(on().stats().spins, thread_sanitizer ? 15U : 6U);
   EXPECT_GE(on().stats().spins_in_vain, 1U);
 }
 

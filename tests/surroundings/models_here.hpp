@@ -1,12 +1,12 @@
 // What these tests share: the models of a list that this machine has, and a server's options.
 #pragma once
 #include "iolite/iolite.hpp"
+#include "support/eventually.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <initializer_list>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace iolite_test {
@@ -26,17 +26,6 @@ namespace iolite_test {
   o.drain_timeout = std::chrono::seconds(10);
   o.engine.when_idle = iolite::engine_options::idle::sleep;
   return o;
-}
-
-// False when `condition` has not come to hold within 20 s.
-template <class Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 }  // namespace iolite_test
