@@ -16,6 +16,7 @@ using namespace iolite;
 struct outcome {
   std::string said;
   std::vector<std::string> heads;  // as the encoder writes them
+  bool upgraded = false;
   bool operator==(const outcome&) const = default;
 };
 
@@ -86,7 +87,7 @@ bool take(Decoder& d, outcome& out, bool upgrade) {
     out.said += "\nend " + trailers;
     return true;
   }
-  case http::event::upgraded: out.said += "\nupgraded"; break;
+  case http::event::upgraded: out.upgraded = true; break;
   }
   return false;
 }
@@ -98,7 +99,7 @@ outcome decode(std::span<const std::uint8_t> bytes, const http::limits& most, bo
   outcome out;
   std::vector<std::unique_ptr<std::byte[]>> fed;
   const bool whole = cut.empty();
-  const auto over = [&] { return out.said.ends_with("upgraded") || d.status() != 0; };
+  const auto over = [&] { return out.upgraded || d.status() != 0; };
   while (!bytes.empty() && !over()) {
     const std::size_t n =
         whole ? bytes.size() : std::min<std::size_t>(bytes.size(), 1 + cut.byte() % 9U);
