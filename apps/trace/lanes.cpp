@@ -46,7 +46,8 @@ lane helper_lane(const trace_row& r) {
   lane l{&r, true, {}};
   if (r.helper_woke) {
     add(l, 0, *r.helper_woke, stretch::alone);
-    add(l, 0, std::min(r.helper_done.value_or(*r.t4), *r.t4), stretch::both);
+    const double t4 = r.t4.value_or(0);
+    add(l, 0, std::min(r.helper_done.value_or(t4), t4), stretch::both);
   } else {
     add(l, 0, r.t2.value_or(0), stretch::alone);
     add(l, 0, r.t4.value_or(0), stretch::unknown);
@@ -124,8 +125,11 @@ std::vector<double> time_axis::cuts() const {
 std::vector<double> time_axis::ticks(double apart) const {
   const double step = round_step(std::max(apart / per_us_, 1.0));
   std::vector<double> out;
-  for (const piece& p : pieces_)
-    for (double t = std::ceil(p.from / step) * step; t <= p.to; t += step) out.push_back(t);
+  for (const piece& p : pieces_) {
+    const auto last = static_cast<long>(std::floor(p.to / step));
+    for (auto i = static_cast<long>(std::ceil(p.from / step)); i <= last; ++i)
+      out.push_back(static_cast<double>(i) * step);
+  }
   return out;
 }
 

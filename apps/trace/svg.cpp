@@ -192,11 +192,10 @@ class drawing {
   void draw_cuts() {
     for (const double cut : axis_.cuts()) {
       std::string left, right;
-      bool out = false;
-      for (double y = top - 10; y < bottom_; y += 11, out = !out) {
-        const double at = x_of_arrival() + cut + 6 + (out ? 6 : 0);
+      for (int i = 0; top - 10 + 11 * i < bottom_; ++i) {
+        const double at = x_of_arrival() + cut + 6 + (i % 2 == 1 ? 6 : 0), y = top - 10 + 11 * i;
         left += fmt::format("{:.1f},{:.1f} ", at, y);
-        right = fmt::format("{:.1f},{:.1f} ", at + 10, y) + right;
+        right.insert(0, fmt::format("{:.1f},{:.1f} ", at + 10, y));
       }
       out_ += fmt::format("<polygon points=\"{}{}\" fill=\"#ffffff\" stroke=\"{}\"/>\n", left,
                           right, dim);

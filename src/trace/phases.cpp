@@ -181,7 +181,8 @@ class reader {
     x.calls_phase2 = entering({end_of_phase1, r_.calls.end()});
     x.calls_phase1 = r_.calls_made - std::min(r_.calls_made, x.calls_phase2);
     const auto whole = r_.cpu_completed - r_.cpu_started;
-    if (waiting_call().cpu) x.cpu_phase1 = *waiting_call().cpu - r_.cpu_started;
+    const auto& cpu = waiting_call().cpu;
+    if (cpu) x.cpu_phase1 = *cpu - r_.cpu_started;
     else x.cpu_phase1 = x.one_call ? whole : whole - (last_->end - first_->begin);
     x.cpu_phase1 = std::max(x.cpu_phase1, clock::duration::zero());
   }
