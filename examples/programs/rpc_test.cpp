@@ -48,6 +48,7 @@ iolite::task<> caller(iolite::endpoint server) {
   co_await iolite::in_scope([&](iolite::scope& side) -> iolite::task<> {
     auto connected = side.spawn(client.keep_connected());
     std::vector<iolite::task<>> tasks;
+    tasks.reserve(10);
     for (int i = 0; i < 10; ++i) tasks.push_back(call_again_and_again(client, i));
     co_await iolite::when_all(std::move(tasks));
     connected.cancel();
@@ -99,6 +100,6 @@ int main(int argc, char** argv) {
     const auto r = run(seed, o);
     if (!r.ok()) return explain(seed, o, r);
   }
-  std::printf("%llu seeds: each call was answered by its own answer\n",
-              static_cast<unsigned long long>(last - first + 1));
+  const unsigned long long seeds = last - first + 1;
+  std::printf("%llu seeds: each call was answered by its own answer\n", seeds);
 }
