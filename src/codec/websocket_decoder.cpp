@@ -5,6 +5,7 @@
 #include "codec/websocket_mask.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace iolite::ws {
 namespace {
@@ -30,10 +31,15 @@ void decoder::feed(std::span<std::byte> bytes) noexcept {
 
 result<std::optional<event>> decoder::next() {
   drop_given();
-  while (code_ == std::errc{} && !closed_) {
-    if (!in_payload_ && !take_head()) break;
-    if (!take_payload()) break;
-    if (const auto e = end_frame()) return e;
+  try {
+    while (code_ == std::errc{} && !closed_) {
+      if (!in_payload_ && !take_head()) break;
+      if (!take_payload()) break;
+      if (const auto e = end_frame()) return e;
+    }
+  } catch (const std::bad_alloc&) {  // a part of a message is lost
+    static_cast<void>(fail(std::errc::not_enough_memory, "there is no memory for a message"));
+    throw;
   }
   if (code_ == std::errc{}) return std::nullopt;
   return std::unexpected(std::make_error_code(code_));
@@ -233,6 +239,7 @@ std::optional<event> decoder::end_close() noexcept {
   }
   if (!check_close(e)) return std::nullopt;
   closed_ = true;
+  if (!given_) release(store_);
   message_ = opcode::continuation;
   message_bytes_ = fragments_ = 0;
   input_ = {};

@@ -5,6 +5,7 @@
 #include "http/characters.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace iolite::http {
@@ -59,10 +60,22 @@ void decoder::feed(std::span<const std::byte> bytes) noexcept {
 
 result<event> decoder::next() {
   body_ = {};
-  while (status_ == 0) {
-    if (const auto e = step(); e && status_ == 0) return *e;
+  try {
+    while (status_ == 0) {
+      if (const auto e = step(); e && status_ == 0) return *e;
+    }
+  } catch (const std::bad_alloc&) {  // in the middle of a head: what follows would be read as one
+    fail(std::errc::not_enough_memory, 503, "there is no memory for a head");
+    forget_blocks();
+    throw;
   }
+  forget_blocks();
   return std::unexpected(std::make_error_code(code_));
+}
+
+void decoder::forget_blocks() noexcept {
+  head_ = block();
+  trailers_ = block();
 }
 
 bool decoder::fail(std::errc code, unsigned status, std::string_view why) noexcept {
@@ -103,15 +116,17 @@ std::optional<event> decoder::step() {
   case phase::until_end: return step_body(phase::until_end);
   case phase::end: return step_end();
   case phase::upgraded: return event::upgraded;
-  case phase::over: input_ = {}; break;
+  case phase::over:
+    input_ = {};
+    forget_blocks();
+    break;
   }
   return event::more;
 }
 
 // Nobody refers to the message before any more.
 std::optional<event> decoder::step_between() noexcept {
-  head_ = block();
-  trailers_ = block();
+  forget_blocks();
   phase_ = phase::head;
   return std::nullopt;
 }

@@ -38,7 +38,7 @@ class decoder {
   //   std::errc::protocol_error   what no peer may send
   //   std::errc::message_size     more than the limits allow
   //   std::errc::not_supported    a method, version or coding that is not known here
-  // Throws std::bad_alloc.
+  //   std::errc::not_enough_memory   after std::bad_alloc, which it throws where memory fails
   [[nodiscard]] result<event> next();
 
   // Of event::body; good until the next call of next().
@@ -53,7 +53,8 @@ class decoder {
   [[nodiscard]] unsigned status() const noexcept { return status_; }
   // Whether a message has begun that is not whole: an end of the stream cuts it.
   [[nodiscard]] bool in_the_middle() const noexcept;
-  // Memory that is held beside the decoder itself, in bytes; none while nothing has begun.
+  // Memory that is held beside the decoder itself, in bytes: that of the message that has begun,
+  // and behind an upgrade that of its head. Else none.
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
  protected:
@@ -114,6 +115,7 @@ class decoder {
   [[nodiscard]] std::optional<event> step_trailers();
   [[nodiscard]] std::optional<event> step_end() noexcept;
   void begin_chunk() noexcept;
+  void forget_blocks() noexcept;
 
   // The text of the block that is whole; a null view: more bytes are needed, or it has failed.
   [[nodiscard]] std::string_view take_block(block& b);
