@@ -12,7 +12,7 @@ namespace detail {
 enum : std::uint8_t { token_bit = 1, value_bit = 2, visible_bit = 4, host_bit = 8 };
 
 constexpr std::string_view token_marks = "!#$%&'*+-.^_`|~";
-constexpr std::string_view host_marks = "-._~!$&'()*+;=%[]:";  // RFC 3986, 3.2.2, and the port
+constexpr std::string_view host_marks = "-._~!$&'()*+;=%";  // of a name: RFC 3986, 3.2.2
 
 constexpr auto character_kinds = [] {
   std::array<std::uint8_t, 256> kinds{};

@@ -3,6 +3,9 @@
 
 #include "http/characters.hpp"
 
+#include <charconv>
+#include <cstdint>
+
 namespace iolite::http {
 namespace {
 
@@ -17,6 +20,18 @@ bool list_has(std::string_view list, std::string_view token) noexcept {
     if (comma == list.npos) return false;
     list.remove_prefix(comma + 1);
   }
+}
+
+// RFC 3986, 3.2.3: it may be empty.
+bool is_port(std::string_view s) noexcept {
+  std::uint16_t n = 0;
+  return s.empty() ||
+         (is_number(s) && std::from_chars(s.data(), s.data() + s.size(), n).ec == std::errc{});
+}
+
+// The characters of one, with an IPv4 address in its end: who connects to it reads the rest.
+bool is_ipv6(std::string_view s) noexcept {
+  return s.find(':') != s.npos && s.find_first_not_of("0123456789abcdefABCDEF:.") == s.npos;
 }
 
 }  // namespace
@@ -43,15 +58,15 @@ bool field_list::lists(std::string_view name, std::string_view token) const noex
       all_, [&](const field& f) { return same_name(f.name, name) && list_has(f.value, token); });
 }
 
-// Digits behind the last colon, unless that lies within the brackets of an IPv6 address.
 bool is_authority(std::string_view s) noexcept {
-  const std::size_t bracket = s.rfind(']'), colon = s.rfind(':');
-  const bool has_port = colon != s.npos && (bracket == s.npos || colon > bracket);
-  const std::string_view host = s.substr(0, has_port ? colon : s.npos);
-  if (host.empty() || !detail::all_are(host, detail::host_bit)) return false;
-  if (has_port && colon + 1 < s.size() && !is_number(s.substr(colon + 1))) return false;
-  if (bracket != s.npos) return host.front() == '[' && host.back() == ']' && host.rfind('[') == 0;
-  return host.find_first_of("[:") == host.npos;
+  const bool in_brackets = s.starts_with('[');
+  const std::size_t bracket = s.find(']');
+  if (in_brackets && bracket == s.npos) return false;
+  const std::size_t end = in_brackets ? bracket + 1 : std::min(s.find(':'), s.size());
+  const std::string_view host = s.substr(0, end), behind = s.substr(end);
+  if (!behind.empty() && (behind.front() != ':' || !is_port(behind.substr(1)))) return false;
+  if (in_brackets) return is_ipv6(host.substr(1, host.size() - 2));
+  return !host.empty() && detail::all_are(host, detail::host_bit);
 }
 
 }  // namespace iolite::http
