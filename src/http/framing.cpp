@@ -18,12 +18,27 @@ mistake read_length(message_head& head, std::string_view value) noexcept {
   return {};
 }
 
+// Then the end of the body is known, though not what it means.
+bool ends_chunked_once(std::string_view codings) noexcept {
+  for (;;) {
+    const std::size_t comma = codings.find(',');
+    const std::string_view coding = without_space_around(codings.substr(0, comma));
+    const bool last = comma == codings.npos;
+    if (!is_token(coding) || same_name(coding, "chunked") != last) return false;
+    if (last) return true;
+    codings.remove_prefix(comma + 1);
+  }
+}
+
+// Of a request. RFC 9112, 6.1 and 6.3.
 mistake read_coding(message_head& head, std::string_view value) noexcept {
   if (head.minor_version == 0) return {"HTTP/1.0 has no Transfer-Encoding"};
-  if (!is_token(value)) return {"Transfer-Encoding is not one coding"};
-  if (!same_name(value, "chunked")) return {"the transfer coding is not known", 501};
-  head.body = framing::chunked;
-  return {};
+  if (same_name(value, "chunked")) {
+    head.body = framing::chunked;
+    return {};
+  }
+  if (!ends_chunked_once(value)) return {"the last transfer coding is not chunked"};
+  return {"a transfer coding is not known", 501};
 }
 
 }  // namespace

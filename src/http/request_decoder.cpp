@@ -54,6 +54,7 @@ bool request_decoder::take_head(std::string_view head, field_list fields) noexce
   if (!found.why && again.method != line.method) found = {"the method is ambiguous"};
   if (found.why) return refuse(found.status, found.why);
   if (!check_host() || !check_target() || !check_expectation()) return false;
+  if (fields.count("Upgrade") > 1) return wrong("Upgrade twice");
   if (request_.minor_version > 0 && request_.content_length == 0 &&
       request_.body != framing::chunked && fields.lists("Connection", "upgrade"))
     request_.upgrade = fields.find("Upgrade").value_or("");
@@ -85,6 +86,7 @@ bool request_decoder::check_target() noexcept {
 
 bool request_decoder::check_expectation() noexcept {
   const auto expected = request_.fields.find("Expect");
+  if (request_.fields.count("Expect") > 1) return wrong("Expect twice");
   if (!expected || request_.minor_version == 0) return true;
   if (!same_name(*expected, "100-continue"))
     return fail(std::errc::not_supported, 417, "the expectation is not known");
