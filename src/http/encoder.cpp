@@ -1,6 +1,7 @@
 // See encoder.hpp.
 #include "iolite/http/encoder.hpp"
 
+#include "base/assert.hpp"
 #include "http/characters.hpp"
 
 #include <utility>
@@ -98,6 +99,7 @@ result<void> append_field(std::string& to, std::string_view name, std::string_vi
 }
 
 chunk_head::chunk_head(std::uint64_t chunk_bytes) noexcept {
+  IOLITE_ASSERT(chunk_bytes > 0, "a chunk has a byte or more: none would end the body");
   std::size_t at = text_.size();
   text_[--at] = '\n';
   text_[--at] = '\r';

@@ -35,7 +35,7 @@ class frame_decoder {
   [[nodiscard]] result<std::optional<message>> next() noexcept;
   // Where the next bytes are to be written: room for at least one byte. The buffer grows with what
   // has arrived, not with the length a message announces: it has 4 KiB, or at most twice the bytes
-  // of the message that has begun.
+  // of the longest message that has begun.
   [[nodiscard]] std::span<std::byte> room();
   void wrote(std::size_t bytes) noexcept;  // into the front of room()
   // Whether a message has begun that is not whole.

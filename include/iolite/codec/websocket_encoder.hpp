@@ -37,7 +37,8 @@ class frame_head {
  public:
   static constexpr std::size_t bytes_max = 14;
 
-  // The length in its shortest form.
+  // The length in its shortest form. What no peer may accept stops the program: a control frame of
+  // more than control_payload_max bytes, or in parts; RSV1 behind the first frame; 2^63 bytes.
   [[nodiscard]] static frame_head of(opcode what, std::uint64_t payload_bytes,
                                      const frame_options& options = {}) noexcept;
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
@@ -52,7 +53,8 @@ class frame_head {
 // Masks, or unmasks, `payload` where it is; of a part that begins at `offset` in its frame.
 void mask(std::span<std::byte> payload, const masking_key& key, std::size_t offset = 0) noexcept;
 
-// A whole frame of a server as a message for many: a broadcast is framed once. See outbox.hpp.
+// A whole frame of a server, text or binary, as a message for many: a broadcast is framed once. See
+// outbox.hpp. Control frames: below.
 [[nodiscard]] message framed(opcode what, std::span<const std::byte> payload);
 // Text; that it is UTF-8 is the caller's business.
 [[nodiscard]] message framed(std::string_view text);

@@ -33,7 +33,8 @@ class request_decoder final : public decoder {
   explicit request_decoder(const limits& most = {}) noexcept : decoder(most) {}
 
   // Of the request that has begun. Its views last as long as the bytes that were fed, and at most
-  // until the next head: of a head that was cut between two feeds the decoder has a copy.
+  // until the call of next() behind event::end: the decoder has the list of fields, and a copy of a
+  // head that was cut between two feeds.
   [[nodiscard]] const request_head& head() const noexcept { return request_; }
   // After event::head of a request with `upgrade`, or of a CONNECT, that has been granted: next()
   // gives event::upgraded.
@@ -57,6 +58,7 @@ class response_decoder final : public decoder {
   // The method of the request that the next head answers: those to HEAD have no body, and 2xx to
   // CONNECT begins another protocol. It holds until it is called again.
   void expect(std::string_view method) noexcept;
+  // Lasts like that of a request.
   [[nodiscard]] const response_head& head() const noexcept { return response_; }
   // The peer has ended the stream: event::end when the body lasts until then, event::more when
   // nothing has begun; errc::truncated within a message.

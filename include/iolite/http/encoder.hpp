@@ -32,7 +32,8 @@ result<void> append_request_line(std::string& to, std::string_view method, std::
 result<void> append_field(std::string& to, std::string_view name, std::string_view value);
 inline void end_head(std::string& to) { to += "\r\n"; }
 
-// The line ahead of a chunk. A chunk has a byte or more, and chunk_end behind it.
+// The line ahead of a chunk. A chunk has chunk_end behind it, and a byte or more: one of none would
+// end the body, and the program stops.
 class chunk_head {
  public:
   explicit chunk_head(std::uint64_t chunk_bytes) noexcept;

@@ -30,6 +30,7 @@ class field_list {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
   [[nodiscard]] std::size_t count(std::string_view name) const noexcept;
   // Whether a field with this name lists `token`, as `Connection: keep-alive, Upgrade` lists two.
+  // For lists of tokens: a comma within quotes parts two of them.
   [[nodiscard]] bool lists(std::string_view name, std::string_view token) const noexcept;
 
  private:
