@@ -1,6 +1,9 @@
 // See signals.hpp. What happens in the handler is atomic or a system call: signal-safety(7).
 #include "serve/signals.hpp"
 
+#include "base/assert.hpp"
+
+#include <cerrno>
 #include <memory>
 #include <sys/socket.h>
 
@@ -57,7 +60,9 @@ stop_signals::stop_signals(kernel& os, stop_latch& latch, bool on)
   m.connection = no_connection;
   m.in_child = false;
   m.latch = &latch;
-  caught_signals::of(os_).add(os_, m);
+  const int error = caught_signals::of(os_).add(os_, m);
+  IOLITE_ASSERT(error != -EALREADY,
+                "one serve() at a time receives SIGINT and SIGTERM: see serve_options::signals");
 }
 
 stop_signals::~stop_signals() {

@@ -68,6 +68,7 @@ int caught_signals::add(kernel& os, signal_receiver& r) noexcept {
   [[maybe_unused]] static const int at_fork =
       ::pthread_atfork(nullptr, nullptr, forget_parents_of_system);
   const std::lock_guard hold(lock_);
+  if (knows(r)) return -EALREADY;
   r.next_.store(first_.load());
   first_.store(&r);  // before there is a signal to miss
   const int error = install(os, r.wanted_);

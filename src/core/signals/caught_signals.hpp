@@ -53,7 +53,7 @@ class caught_signals {
   // What serve() keeps of a simulated process. The real process's is empty.
   static std::shared_ptr<void>& of_server(kernel& k);
 
-  // From now on `r` is told. 0, or -errno: it is told of nothing.
+  // From now on `r` is told. 0, or -errno: it is told of nothing. -EALREADY: it is told already.
   int add(kernel& os, signal_receiver& r) noexcept;
   // `r` may go then: no handler uses it any more. One that was not added is none of ours.
   void remove(kernel& os, signal_receiver& r) noexcept;
