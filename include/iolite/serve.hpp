@@ -139,7 +139,8 @@ struct serve_options {
   // SIGINT and SIGTERM start a drain; a second one ends the process and its children at once, with
   // status 130 or 143. A child of `process` or `prefork` drains however many it receives, because a
   // signal to the process group reaches it twice: directly and through its parent. The previous
-  // handlers are restored when serve() returns.
+  // handlers are restored when serve() returns. One serve() at a time in a process: a second one
+  // with this set stops the program.
   bool signals = true;
   // Declares that connections share state through channels or memory. `process` and `prefork` are
   // then refused, because their connections share nothing.
@@ -154,9 +155,10 @@ struct serve_options {
   // run, before the first connection is accepted.
   std::function<void(const model_choice&, const std::vector<endpoint>&)> on_listening = {};
   // Called for each connection before its handler: to set socket options (stream::set_option() and
-  // its neighbours), or to refuse it by returning false, which closes it. Called on the thread that
-  // accepts (under `pool`, and under blocking/prefork with several addresses, on several threads).
-  // It must not block. An exception refuses the connection, and is logged.
+  // its neighbours), or to refuse it by returning false, which closes it; one that is closed or
+  // moved from then is refused as well. Called on the thread that accepts (under `pool`, and under
+  // blocking/prefork with several addresses, on several threads). It must not block. An exception
+  // refuses the connection, and is logged.
   std::function<bool(stream&)> on_accept = {};
   // Tasks that run beside the connections: serving.hpp.
   std::vector<task_beside> beside = {};

@@ -133,7 +133,7 @@ task<void> server::accept_all(listener& from, const sink& take) {
 bool server::is_admitted(stream& s) noexcept {
   if (!options_.on_accept) return true;
   try {
-    if (options_.on_accept(s)) return true;
+    if (options_.on_accept(s) && s.is_open()) return true;
   } catch (...) {
     note_thrown(log_cause::hook, "on_accept failed, the connection is refused");
   }

@@ -36,6 +36,28 @@ TEST_P(around, a_hook_refuses_connections_and_sets_options) {
   EXPECT_TRUE(out.says("on_accept failed, the connection is refused: not you"));
 }
 
+TEST_P(around, a_hook_may_close_a_connection_or_take_it) {
+  serve_options o = options();
+  notes& n = seen();
+  o.on_accept = [&n](stream& s) {
+    const unsigned call = ++n.calls;
+    if (call == 1) s.close();
+    if (call == 2) static_cast<void>(stream(std::move(s)));
+    return true;
+  };
+  const auto out = play(echo, o, [](const service& server) -> task<> {
+    for (int i = 0; i < 2; ++i) {
+      stream refused = co_await connected(server.at);
+      const auto end = co_await receive_until_end(refused);
+      EXPECT_TRUE(end && end->empty());
+    }
+    stream s = co_await connected(server.at);
+    co_await expect_echo(s, "hello");
+  });
+  EXPECT_EQ(out.report.connections, 1U);
+  EXPECT_EQ(out.report.connections_refused, 2U);
+}
+
 TEST_P(around, a_hook_sees_each_socket_before_it_is_bound) {
   serve_options o = options();
   notes& n = seen();
