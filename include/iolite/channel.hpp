@@ -7,8 +7,8 @@
 //   lines.close();                                // what is inside is still received
 //
 // Any thread. A cancelled or timed-out send() has not sent, a cancelled receive() has taken
-// nothing. Nor has one whose value throws while it is moved. Destroying a channel in which tasks
-// wait stops the program.
+// nothing. Nor has one whose value throws while it is moved out of the channel; where it throws on
+// its way to the caller, it is lost. Destroying a channel in which tasks wait stops the program.
 #pragma once
 #include "iolite/event.hpp"
 #include "iolite/offered.hpp"

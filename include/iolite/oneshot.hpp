@@ -31,7 +31,7 @@ class oneshot {
     if (over_) return false;
     value_.emplace(std::move(value));
     over_ = true;
-    waiting_.wake_one();
+    waiting_.wake_all();  // one of them receives it, for the others it is closed
     return true;
   }
   // No value will be sent. One that was is still received.

@@ -77,7 +77,11 @@ template <class T>
 template <std::invocable F>
   requires detail::has_exit_status<typename std::invoke_result_t<F&>::value_type>
 [[nodiscard]] int run(F f, std::string_view model = "auto", const engine_options& options = {}) {
-  return run(f(), model, options);
+  try {
+    return run(f(), model, options);
+  } catch (...) {  // of f() itself, before there is a task
+    return detail::report_exception();
+  }
 }
 
 }  // namespace iolite

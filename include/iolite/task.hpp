@@ -119,7 +119,7 @@ template <class T>
 struct promise : promise_base {
   std::optional<T> value;
   task<T> get_return_object() noexcept;
-  template <class U>
+  template <class U = T>  // so that co_return {} is a T{}
   void return_value(U&& v) {
     value.emplace(std::forward<U>(v));
   }

@@ -105,7 +105,7 @@ class task_handle {
 
   task_handle(task_handle&& other) noexcept : child_(std::exchange(other.child_, nullptr)) {}
   task_handle& operator=(task_handle&& other) noexcept {
-    std::swap(child_, other.child_);
+    task_handle(std::move(other)).swap(*this);
     return *this;
   }
   ~task_handle() {
@@ -113,11 +113,11 @@ class task_handle {
   }
 
   // Whether it has ended, in whatever way.
-  [[nodiscard]] bool done() const noexcept { return child_->ended.load(std::memory_order_acquire); }
+  [[nodiscard]] bool done() const noexcept { return its().ended.load(std::memory_order_acquire); }
   // As scope::cancel(), for this child alone: its operations end early, with
   // std::errc::operation_canceled or what they had done by then. Idempotent; harmless once it has
   // ended.
-  void cancel() noexcept { detail::cancel_child(*child_); }
+  void cancel() noexcept { detail::cancel_child(its()); }
 
   // Waits for the child and takes its value.
   class awaiter : public detail::child_wait {
@@ -137,11 +137,16 @@ class task_handle {
   // co_await: returns once the child has ended, and gives its value, which is there to be taken
   // once. One task at a time. Cancelling the task that waits here cancels the child, and the task
   // waits on until that has ended.
-  [[nodiscard]] awaiter operator co_await() const noexcept { return awaiter(*child_); }
+  [[nodiscard]] awaiter operator co_await() const noexcept { return awaiter(its()); }
 
  private:
   friend class scope;
+  void swap(task_handle& other) noexcept { std::swap(child_, other.child_); }
   explicit task_handle(detail::child_record& c) noexcept : child_(&c) {}
+  [[nodiscard]] detail::child_record& its() const noexcept {
+    if (!child_) detail::rule_broken("a handle is not used after it was moved from");
+    return *child_;
+  }
 
   detail::child_record* child_;
 };

@@ -10,9 +10,10 @@
 //
 // Each part is a child of a scope (scope.hpp): on a blocking engine it has a thread. All have ended
 // when the co_await returns. when_any() cancels the others as soon as one has ended, and waits for
-// them; what they give is there too, so bytes that arrived at the same moment are not lost. When a
-// part throws, the others are cancelled and awaited, then the exception goes on. Cancelling the
-// task that waits cancels all parts.
+// them; what they give is there too, so bytes that arrived at the same moment are not lost. With
+// winner::success and no success the winner is the last failure: look at its value too. The winner
+// of an empty range is the largest index there is. When a part throws, the others are cancelled and
+// awaited, then the exception goes on. Cancelling the task that waits cancels all parts.
 //
 // A part is a task, an operation, a handle, or one of these with a limit. Parts that stand in the
 // call are awaited there: kept in a variable it does not compile. A task<void> gives a

@@ -74,6 +74,19 @@ TEST_P(engine, the_main_of_a_program_says_in_one_line_what_has_failed) {
   EXPECT_EQ(strange.said, "iolite: an exception that is no std::exception\n");
 }
 
+TEST_P(engine, the_main_of_a_program_says_what_its_lambda_throws) {
+  const auto throws = []() -> task<> { throw std::runtime_error("no arguments"); };
+  const ended threw = main_of(throws, engine_of(GetParam()));
+  EXPECT_EQ(threw.status, 1);
+  EXPECT_EQ(threw.said, "iolite: no arguments\n");
+}
+
+task<result<void>> empty_braces() { co_return {}; }
+
+TEST_P(engine, empty_braces_are_a_result) {
+  EXPECT_EQ(main_of(empty_braces(), engine_of(GetParam())).status, 0);
+}
+
 TEST_P(engine, the_main_of_a_program_without_an_engine_says_why) {
   const ended none = main_of(nothing(), "carrier_pigeon");
   EXPECT_EQ(none.status, 1);

@@ -71,6 +71,36 @@ TEST_P(engine, a_oneshot_that_is_closed_has_no_value) {
   run(body::check());
 }
 
+TEST_P(engine, a_oneshot_tells_all_who_wait_when_its_value_comes) {
+  struct body {
+    static task<> check() {
+      oneshot<std::string> one;
+      outcome first, second;
+      scope s;
+      s.spawn(receive_into(one, first));
+      s.spawn(receive_into(one, second));
+      co_await let_others_run();
+      EXPECT_TRUE(one.send("value"));
+      co_await s.join();
+      const auto closed = make_error_code(errc::closed);
+      EXPECT_TRUE((first.code == closed) != (second.code == closed)) << "one has received it";
+    }
+  };
+  run(body::check());
+}
+
+TEST_P(engine, permits_that_are_added_cost_no_time_each) {
+  struct body {
+    static task<> check() {
+      semaphore s(0);
+      s.add(SIZE_MAX);
+      EXPECT_EQ(s.available(), SIZE_MAX);
+      co_return;
+    }
+  };
+  run(body::check());
+}
+
 TEST_P(engine, a_oneshot_keeps_its_value_when_a_receive_gives_up) {
   struct body {
     static task<> check() {

@@ -260,6 +260,34 @@ TEST(misuse, a_task_spawned_on_another_thread) {
   expect_run_stops(bodies::all, "thread");
 }
 
+TEST(misuse, a_handle_used_after_it_was_moved) {
+  struct bodies {
+    static task<> all() {
+      co_await in_scope([](iolite::scope& children) -> task<> {
+        auto handle = children.spawn([]() -> task<> { co_return; });
+        auto other = std::move(handle);
+        static_cast<void>(handle.done());  // NOLINT(bugprone-use-after-move)
+        co_return;
+      });
+    }
+  };
+  expect_run_stops(bodies::all, "handle is not used after it was moved");
+}
+
+TEST(misuse, two_servers_that_receive_the_signals) {
+  expect_stops(
+      [] {
+        serve_stop stop;
+        serve_options o{.model = "poll", .listen = {"127.0.0.1:0"}, .stop = &stop};
+        o.on_listening = [](const model_choice&, const std::vector<endpoint>&) {
+          const auto handle = [](stream) -> task<> { co_return; };
+          static_cast<void>(serve(handle, {.model = "poll", .listen = {"127.0.0.1:0"}}));
+        };
+        static_cast<void>(serve([](stream) -> task<> { co_return; }, o));
+      },
+      "one serve() at a time receives SIGINT");
+}
+
 TEST(misuse, a_scope_cancelled_on_another_thread) {
   struct bodies {
     static void* cancels(void* children) {

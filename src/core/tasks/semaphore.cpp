@@ -4,6 +4,8 @@
 
 #include "base/assert.hpp"
 
+#include <cstdint>
+
 namespace iolite {
 
 semaphore::~semaphore() {
@@ -20,8 +22,10 @@ semaphore::permit semaphore::try_acquire() noexcept {
 
 void semaphore::add(std::size_t permits) noexcept {
   const std::lock_guard hold(lock_);
+  IOLITE_ASSERT(permits <= SIZE_MAX - all_, "a semaphore has at most SIZE_MAX permits");
   all_ += permits;
-  for (; permits > 0; --permits) free_one();
+  while (permits > 0 && waiting_.wake_one()) --permits;
+  free_ += permits;
 }
 
 std::size_t semaphore::available() const noexcept {
