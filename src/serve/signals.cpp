@@ -87,7 +87,7 @@ void stop_signals::begin_child(kernel& os, sigset_t blocked) {
   os.sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 
-void stop_signals::mean_in_child(kernel& os, stop_latch* latch, int fd) {
+void stop_signals::receive_in_child(kernel& os, stop_latch* latch, int fd) {
   signal_meaning& m = signal_meaning::of(os);
   m.os = &os.undecorated();
   m.seen = 0;
@@ -102,7 +102,7 @@ void stop_signals::mean_in_child(kernel& os, stop_latch* latch, int fd) {
 }
 
 void stop_signals::end_connection(kernel& os, stop_latch& latch, int fd) {
-  mean_in_child(os, &latch, fd);
+  receive_in_child(os, &latch, fd);
 }
 
 void stop_signals::ask_nobody(kernel& os) noexcept {
@@ -110,6 +110,8 @@ void stop_signals::ask_nobody(kernel& os) noexcept {
   caught_signals::of(os).await_handlers(os);  // one on another thread may have it still
 }
 
-void stop_signals::ask(kernel& os, stop_latch& latch) { mean_in_child(os, &latch, no_connection); }
+void stop_signals::ask(kernel& os, stop_latch& latch) {
+  receive_in_child(os, &latch, no_connection);
+}
 
 }  // namespace iolite

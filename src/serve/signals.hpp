@@ -72,7 +72,7 @@ class stop_signals {
   static void ask_nobody(kernel& os) noexcept;
 
  private:
-  static void mean_in_child(kernel& os, stop_latch* latch, int fd);
+  static void receive_in_child(kernel& os, stop_latch* latch, int fd);
 
   kernel& os_;
   signal_meaning& meaning_;
