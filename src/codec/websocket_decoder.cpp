@@ -101,7 +101,7 @@ bool decoder::check_head() noexcept {
 
 bool decoder::check_first_byte() noexcept {
   const auto kind = static_cast<opcode>(first_byte() & 0x0f);
-  const bool begins = kind == opcode::text || kind == opcode::binary;
+  const bool begins = begins_message(kind);
   const bool has_begun = message_ != opcode::continuation;
   if ((first_byte() & 0x30) != 0)
     return fail(std::errc::protocol_error, "RSV2 or RSV3 is set, and no extension uses it");

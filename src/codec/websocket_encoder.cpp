@@ -33,10 +33,9 @@ std::size_t length_bytes(std::uint64_t payload) noexcept {
 
 frame_head frame_head::of(opcode what, std::uint64_t payload_bytes,
                           const frame_options& options) noexcept {
-  const bool begins = what == opcode::text || what == opcode::binary;
-  const bool is_control = what >= opcode::close && what <= opcode::pong;
-  IOLITE_ASSERT(begins || is_control || what == opcode::continuation, "a frame has a known opcode");
-  IOLITE_ASSERT(!is_control || (options.last && payload_bytes <= control_payload_max),
+  const bool begins = begins_message(what), control = is_control(what);
+  IOLITE_ASSERT(begins || control || what == opcode::continuation, "a frame has a known opcode");
+  IOLITE_ASSERT(!control || (options.last && payload_bytes <= control_payload_max),
                 "a control frame is one frame, of at most 125 bytes");
   IOLITE_ASSERT(begins || !options.rsv1, "only the first frame of a message has RSV1");
   IOLITE_ASSERT(payload_bytes >> 63 == 0, "a length is less than 2^63");
@@ -57,7 +56,7 @@ void mask(std::span<std::byte> payload, const masking_key& key, std::size_t offs
 }
 
 message framed(opcode what, std::span<const std::byte> payload) {
-  IOLITE_ASSERT(what == opcode::text || what == opcode::binary, "a message is text or binary");
+  IOLITE_ASSERT(begins_message(what), "a message is text or binary");
   const auto head = frame_head::of(what, payload.size());
   return message(head.bytes().size() + payload.size(), [&](std::span<std::byte> to) {
     std::ranges::copy(payload, std::ranges::copy(head.bytes(), to.begin()).out);

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -69,6 +70,19 @@ constexpr std::string_view without_space_around(std::string_view s) noexcept {
   while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
   while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
   return s;
+}
+
+struct list_member {
+  std::string_view text;
+  bool last;
+};
+// Takes the first member off a comma-separated list (RFC 9110, 5.6.1).
+constexpr list_member take_member(std::string_view& list) noexcept {
+  const std::size_t comma = list.find(',');
+  const bool last = comma == list.npos;
+  const list_member taken{without_space_around(list.substr(0, comma)), last};
+  list.remove_prefix(last ? list.size() : comma + 1);
+  return taken;
 }
 
 }  // namespace iolite::http

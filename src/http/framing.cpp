@@ -21,12 +21,9 @@ mistake read_length(message_head& head, std::string_view value) noexcept {
 // Then the end of the body is known, though not what it means.
 bool ends_chunked_once(std::string_view codings) noexcept {
   for (;;) {
-    const std::size_t comma = codings.find(',');
-    const std::string_view coding = without_space_around(codings.substr(0, comma));
-    const bool last = comma == codings.npos;
+    const auto [coding, last] = take_member(codings);
     if (!is_token(coding) || same_name(coding, "chunked") != last) return false;
     if (last) return true;
-    codings.remove_prefix(comma + 1);
   }
 }
 

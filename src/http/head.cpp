@@ -15,10 +15,9 @@ constexpr char lower(char c) noexcept {
 
 bool list_has(std::string_view list, std::string_view token) noexcept {
   for (;;) {
-    const std::size_t comma = list.find(',');
-    if (same_name(without_space_around(list.substr(0, comma)), token)) return true;
-    if (comma == list.npos) return false;
-    list.remove_prefix(comma + 1);
+    const auto [member, last] = take_member(list);
+    if (same_name(member, token)) return true;
+    if (last) return false;
   }
 }
 

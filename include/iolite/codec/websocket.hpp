@@ -25,6 +25,14 @@ enum class opcode : std::uint8_t {
   pong = 10,
 };
 
+// A message begins with text or binary; continuations follow.
+[[nodiscard]] constexpr bool begins_message(opcode what) noexcept {
+  return what == opcode::text || what == opcode::binary;
+}
+[[nodiscard]] constexpr bool is_control(opcode what) noexcept {
+  return what >= opcode::close && what <= opcode::pong;
+}
+
 // RFC 6455, 7.4.1, and the registry of IANA. 3000 to 4999 are for libraries and applications.
 enum class close_code : std::uint16_t {
   normal = 1000,
