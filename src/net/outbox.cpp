@@ -139,7 +139,7 @@ void outbox::take(const message& m) noexcept {
   bytes_ += m.size();
 }
 
-// Without memory the room is for the next who waits for it: the one woken for it ends here.
+// When memory fails the sender that was woken gives up, and the next one that waits gets the room.
 outbox::place* outbox::new_place(const message& m) {
   try {
     return new place{.what = m};
