@@ -33,26 +33,12 @@ bool take_messages(frame_decoder& d, outcome& out, const frame_format& format) {
   }
 }
 
-// In pieces whose lengths `cut` says; without any, as much at a time as there is room for.
 outcome decode(std::span<const std::uint8_t> bytes, const frame_format& format,
-               fuzz::decisions cut) {
+               const fuzz::decisions& cut) {
   frame_decoder d(format);
   outcome out;
-  const bool whole = cut.empty();
-  std::size_t arrived = 0;
-  while (!bytes.empty()) {
-    const auto room = d.room();
-    fuzz::require(!room.empty(), "there is room for a byte");
-    fuzz::require(room.size() <= std::max<std::size_t>(4096, 2 * arrived),
-                  "memory is bounded by what has arrived");
-    std::size_t n = std::min(room.size(), bytes.size());
-    if (!whole) n = std::min<std::size_t>(n, 1 + cut.byte() % 9U);
-    std::memcpy(room.data(), bytes.data(), n);
-    d.wrote(n);
-    arrived += n;
-    bytes = bytes.subspan(n);
-    if (!take_messages(d, out, format)) return out;
-  }
+  if (!fuzz::pour(d, std::as_bytes(bytes), cut, [&] { return take_messages(d, out, format); }))
+    return out;
   out.in_the_middle = d.in_the_middle();
   return out;
 }

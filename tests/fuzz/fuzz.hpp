@@ -2,10 +2,12 @@
 // property does not hold. clang's libFuzzer (`./dev check fuzz`) looks for bytes that do so;
 // replay.cpp runs those of the corpus, as an ordinary test.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +45,29 @@ class decisions {
  private:
   std::span<const std::uint8_t> left_;
 };
+
+// Gives `bytes` to a decoder with room() and wrote(), in pieces whose lengths `cut` says; without
+// any, as much at a time as there is room for. After each piece `take()` says whether to go on;
+// false: it did not.
+template <class Decoder, class Take>
+bool pour(Decoder& d, std::span<const std::byte> bytes, decisions cut, Take take) {
+  const bool whole = cut.empty();
+  std::size_t arrived = 0;
+  while (!bytes.empty()) {
+    const auto room = d.room();
+    require(!room.empty(), "there is room for a byte");
+    require(room.size() <= std::max<std::size_t>(4096, 2 * arrived),
+            "memory is bounded by what has arrived");
+    std::size_t n = std::min(room.size(), bytes.size());
+    if (!whole) n = std::min<std::size_t>(n, 1 + cut.byte() % 9U);
+    std::memcpy(room.data(), bytes.data(), n);
+    d.wrote(n);
+    arrived += n;
+    bytes = bytes.subspan(n);
+    if (!take()) return false;
+  }
+  return true;
+}
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};

@@ -41,34 +41,25 @@ outcome by_search(std::string_view text, std::size_t max) {
   return out;
 }
 
-// In pieces whose lengths `cut` says; without any, as much at a time as there is room for.
-outcome decode(std::string_view bytes, std::size_t max, fuzz::decisions cut) {
+// False: a line is too long.
+bool take_lines(line_decoder& d, outcome& out) {
+  for (;;) {
+    const auto line = d.next();
+    if (!line) {
+      fuzz::require(line.error() == std::errc::message_size, "the only error there is");
+      out.too_long = true;
+      return false;
+    }
+    if (!*line) return true;
+    out.lines.emplace_back(**line);
+  }
+}
+
+outcome decode(std::string_view bytes, std::size_t max, const fuzz::decisions& cut) {
   line_decoder d({.max = max});
   outcome out;
-  const bool whole = cut.empty();
-  std::size_t arrived = 0;
-  while (!bytes.empty()) {
-    const auto room = d.room();
-    fuzz::require(!room.empty(), "there is room for a byte");
-    fuzz::require(room.size() <= std::max<std::size_t>(4096, 2 * arrived),
-                  "memory is bounded by what has arrived");
-    std::size_t n = std::min(room.size(), bytes.size());
-    if (!whole) n = std::min<std::size_t>(n, 1 + cut.byte() % 9U);
-    std::memcpy(room.data(), bytes.data(), n);
-    d.wrote(n);
-    arrived += n;
-    bytes.remove_prefix(n);
-    for (;;) {
-      const auto line = d.next();
-      if (!line) {
-        fuzz::require(line.error() == std::errc::message_size, "the only error there is");
-        out.too_long = true;
-        return out;
-      }
-      if (!*line) break;
-      out.lines.emplace_back(**line);
-    }
-  }
+  if (!fuzz::pour(d, std::as_bytes(std::span(bytes)), cut, [&] { return take_lines(d, out); }))
+    return out;
   out.rest = d.rest();
   return out;
 }
