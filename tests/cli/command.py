@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -44,6 +45,22 @@ def run(*arguments, stdin="", limit=LIMIT, prepare=None, **changes):
                                timeout=limit, env=environment(**changes), preexec_fn=prepare))
 
 
+def on_terminal(*arguments, limit=LIMIT):
+    """Its status, its output, and what it writes to its terminal, which is stderr alone."""
+    leader, follower = pty.openpty()
+    child = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=follower)
+    os.close(follower)
+    shown = b""
+    try:
+        while piece := os.read(leader, 4096):
+            shown += piece
+    except OSError:
+        pass  # how a terminal ends: pty(7)
+    out, _ = child.communicate(timeout=limit)
+    os.close(leader)
+    return child.returncode, out.decode(), shown.decode()
+
+
 def serve(*arguments, **changes):
     return Running("serve", *arguments, **changes)
 
@@ -57,5 +74,5 @@ class Case(program.Case):
         self.assertRegex(lines[0], says)
 
 
-__all__ = ["Case", "Running", "dial", "json", "main", "os", "re", "receive", "run", "serve",
+__all__ = ["Case", "Running", "dial", "json", "main", "on_terminal", "os", "re", "receive", "run", "serve",
            "signal", "socket", "subprocess", "until_end"]

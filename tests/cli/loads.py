@@ -198,25 +198,13 @@ class Loads(Served):
         self.assertAlmostEqual(value / 1000, row["latency_us"]["p50"], delta=0.001 * value / 1000 + 0.001)
 
     def test_a_terminal_gets_one_line_that_changes(self):
-        import pty
-        leader, follower = pty.openpty()
         with serve("echo", "--model", "epoll", "--listen", ":0") as s:
-            c = subprocess.Popen([os.environ["IOLITE_COMMAND"], "bench", s.address(), "--duration", "2s"],
-                                 stdout=subprocess.PIPE, stderr=follower)
-            os.close(follower)
-            shown = b""
-            try:
-                while piece := os.read(leader, 4096):
-                    shown += piece
-            except OSError:
-                pass  # how a terminal ends: pty(7)
-            out, _ = c.communicate(timeout=20)
-        os.close(leader)
-        self.assertEqual(c.returncode, 0)
-        self.assertRegex(shown.decode(), r"\d+ requests/s, p50 [\d.]+ p99 [\d.]+ ms, 0 errors, (?:warming up, )?\d s left")
-        self.assertNotIn(b"\n", shown)
-        self.assertTrue(shown.endswith(b"\r\x1b[K"))  # nothing of it is left
-        self.assertIn(b"requests", out)
+            status, out, shown = on_terminal("bench", s.address(), "--duration", "2s")
+        self.assertEqual(status, 0)
+        self.assertRegex(shown, r"\d+ requests/s, p50 [\d.]+ p99 [\d.]+ ms, 0 errors, (?:warming up, )?\d s left")
+        self.assertNotIn("\n", shown)
+        self.assertTrue(shown.endswith("\r\x1b[K"))  # nothing of it is left
+        self.assertIn("requests", out)
 
     def test_the_text_fits_a_terminal(self):
         with serve("echo", "--model", "epoll", "--listen", ":0") as s:

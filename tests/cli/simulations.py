@@ -50,24 +50,12 @@ class Scenarios(Case):
             self.assertEqual(c.line(), "")
 
     def test_a_terminal_gets_one_line_that_changes(self):
-        import pty
-        leader, follower = pty.openpty()
-        c = subprocess.Popen([os.environ["IOLITE_COMMAND"], "simulate", "log", "--seeds", "50"],
-                             stdout=subprocess.PIPE, stderr=follower)
-        os.close(follower)
-        shown = b""
-        try:
-            while piece := os.read(leader, 4096):
-                shown += piece
-        except OSError:
-            pass  # how a terminal ends: pty(7)
-        out, _ = c.communicate(timeout=60)
-        os.close(leader)
-        self.assertEqual(c.returncode, 0)
-        self.assertRegex(shown.decode(), r"^\r\x1b\[Klog, epoll: \d+ of 50 seeds\r")
-        self.assertNotIn(b"\n", shown)
-        self.assertTrue(shown.endswith(b"\r\x1b[K"))  # nothing of it is left
-        self.assertRegex(out.decode(), r"^log, epoll: 50 seeds, .*\n\Z")
+        status, out, shown = on_terminal("simulate", "log", "--seeds", "50", limit=60)
+        self.assertEqual(status, 0)
+        self.assertRegex(shown, r"^\r\x1b\[Klog, epoll: \d+ of 50 seeds\r")
+        self.assertNotIn("\n", shown)
+        self.assertTrue(shown.endswith("\r\x1b[K"))  # nothing of it is left
+        self.assertRegex(out, r"^log, epoll: 50 seeds, .*\n\Z")
 
 
 class FailingSeed(Case):

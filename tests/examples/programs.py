@@ -35,24 +35,8 @@ def usable(wanted):
 MODELS = list(usable(["epoll/shared", "io_uring/shared", "blocking/thread"]))
 
 
-class Running(program.Running):
-    def address(self):
-        """Where it listens, from its next line."""
-        line = self.line()
-        match = re.match(r"listening on (\S+)", line)
-        if not match:
-            raise AssertionError(f"not a listening line: {line!r}; {self.rest('stderr')!r}")
-        return match[1]
-
-    def ends_well(self):
-        self.send(signal.SIGTERM)
-        status = self.status()
-        if status != 0:
-            raise AssertionError(f"it ended with {status}: {self.rest('stderr')!r}")
-
-
 def start(name, *arguments, model="epoll/shared"):
-    running = Running(PROGRAMS / name, *map(str, arguments), IOLITE_MODEL=model)
+    running = program.Running(PROGRAMS / name, *map(str, arguments), IOLITE_MODEL=model)
     atexit.register(running.__exit__)  # a test that fails keeps it in its traceback
     return running
 

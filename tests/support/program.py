@@ -19,6 +19,7 @@ def environment(**changes):
 
 class Running:
     """A child with its output as lines; used as a context it is killed at the end."""
+    stops = signal.SIGTERM  # what it is told to end by
 
     def __init__(self, program, *arguments, stdin=subprocess.DEVNULL, prepare=None, **changes):
         self.process = subprocess.Popen(
@@ -58,6 +59,20 @@ class Running:
         """As a shell gives it: 128 + the number of a signal that ended it."""
         code = self.process.wait(LIMIT)
         return 128 - code if code < 0 else code
+
+    def address(self):
+        """Where it listens, from its next line."""
+        line = self.line()
+        match = re.match(r"listening on (\S+)", line)
+        if not match:
+            raise AssertionError(f"not a listening line: {line!r}; {self.rest('stderr')!r}")
+        return match[1]
+
+    def ends_well(self):
+        self.send(self.stops)
+        status = self.status()
+        if status != 0:
+            raise AssertionError(f"it ended with {status}: {self.rest('stderr')!r}")
 
     def rest(self, which):
         text = ""

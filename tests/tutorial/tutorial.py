@@ -50,21 +50,7 @@ COST = re.compile(r"connections (\d+), processes (\d+), threads (\d+), memory (\
 
 class Running(program.Running):
     """start("two_ports", "--model", "poll"): the programs listen where --listen says."""
-
-    def address(self):
-        """Where it listens, from its next line."""
-        line = self.line()
-        match = re.match(r"listening on (\S+)", line)
-        if not match:
-            raise AssertionError(f"not a listening line: {line!r}; {self.rest('stderr')!r}")
-        return match[1]
-
-    def ends_well(self):
-        """^C, and exit 0."""
-        self.send(signal.SIGINT)
-        status = self.status()
-        if status != 0:
-            raise AssertionError(f"it ended with {status}: {self.rest('stderr')!r}")
+    stops = signal.SIGINT  # ^C
 
 
 def start(name, *arguments, **changes):
